@@ -1,0 +1,101 @@
+//! What a running step is given besides its arguments.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use crate::builtin::StepError;
+use crate::event::Stream;
+use crate::plan::Files;
+use crate::script::Closures;
+use crate::secrets::Secrets;
+
+/// A running step's line to the engine: progress, secrets, cancellation, the playbook's files, closures.
+///
+/// Cheap to clone; safe to send to other tasks of the same step.
+#[derive(Clone)]
+pub struct Context {
+    pub(crate) step: u32,
+    pub(crate) attempt: u32,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all steps of a run share.
+pub(crate) struct Shared {
+    pub(crate) notes: UnboundedSender<(u32, Note)>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) files: Arc<Files>,
+    pub(crate) closures: Arc<Closures>,
+    pub(crate) secrets: Arc<Secrets>,
+}
+
+/// What a running step tells while it runs.
+#[derive(Debug)]
+pub(crate) enum Note {
+    Line(Stream, String),
+    Progress(String),
+    Warning(String),
+}
+
+impl Context {
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Says in a few words what the step is doing now: `waiting for 2 of 3 pods`.
+    pub fn progress(&self, text: impl Into<String>) {
+        self.note(Note::Progress(text.into()));
+    }
+
+    /// Passes on a line of a command's output.
+    pub fn line(&self, stream: Stream, text: impl Into<String>) {
+        self.note(Note::Line(stream, text.into()));
+    }
+
+    /// Tells of something that does not stop the step but that the user should know.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.note(Note::Warning(text.into()));
+    }
+
+    /// Keeps a value out of every event, log and report from now on. Values shorter than four characters are not
+    /// masked, since masking them would tear up unrelated text.
+    pub fn secret(&self, value: &str) {
+        self.shared.secrets.add(value);
+    }
+
+    /// Whether a text holds a secret: it must not become a command's argument, where `ps` shows it.
+    pub fn holds_secret(&self, text: &str) -> bool {
+        self.shared.secrets.found_in(text)
+    }
+
+    /// Ends when the run is cancelled. A graceful builtin ends its work soon after (it kills its process).
+    pub async fn cancelled(&self) {
+        self.shared.cancel.cancelled().await;
+    }
+
+    /// Whether the run is cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.cancel.is_cancelled()
+    }
+
+    /// The playbook's files that its steps name, as they were when the plan was made.
+    pub fn files(&self) -> &Files {
+        &self.shared.files
+    }
+
+    /// Calls a closure that was given as an argument (see [`crate::script::Closure`]).
+    ///
+    /// # Errors
+    /// What the closure threw, with its position.
+    pub fn call(&self, closure: &crate::script::Closure, args: Vec<Value>) -> Result<Value, StepError> {
+        self.shared.closures.call(closure, args)
+    }
+
+    fn note(&self, note: Note) {
+        // A run that has ended no longer listens.
+        let _ = self.shared.notes.send((self.step, note));
+    }
+}
