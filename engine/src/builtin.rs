@@ -151,9 +151,11 @@ impl Spec {
     /// The name of the method on a receiver: `host::run` is `run`, `kubeadm::join` is `kubeadm_join`.
     pub fn method_name(&self) -> String {
         match self.receiver {
-            Receiver::Required(kind) | Receiver::Optional(kind) => {
-                self.name.strip_prefix(&format!("{kind}::")).unwrap_or(self.name).replace("::", "_")
-            }
+            Receiver::Required(kind) | Receiver::Optional(kind) => self
+                .name
+                .strip_prefix(&format!("{kind}::"))
+                .unwrap_or(self.name)
+                .replace("::", "_"),
             Receiver::None => self.name.replace("::", "_"),
         }
     }
@@ -210,17 +212,29 @@ pub struct Outcome<T = Value> {
 impl<T> Outcome<T> {
     /// Something was changed.
     pub fn changed(output: T) -> Self {
-        Self { output, changed: true, summary: None, details: None, unfold: None }
+        Self {
+            output,
+            changed: true,
+            summary: None,
+            details: None,
+            unfold: None,
+        }
     }
 
     /// All was as it should be, or the step only reads.
     pub fn unchanged(output: T) -> Self {
-        Self { changed: false, ..Self::changed(output) }
+        Self {
+            changed: false,
+            ..Self::changed(output)
+        }
     }
 
     /// Changed or not, as told.
     pub fn new(output: T, changed: bool) -> Self {
-        Self { changed, ..Self::changed(output) }
+        Self {
+            changed,
+            ..Self::changed(output)
+        }
     }
 
     /// Adds a few words for people.
@@ -307,7 +321,9 @@ impl StepError {
 
 /// The default of [`Builtin::describe`]: the subject, then `name=value` pairs.
 pub fn describe_arguments(subject: Option<&str>, args: &Value) -> String {
-    let Value::Object(args) = args else { return String::new() };
+    let Value::Object(args) = args else {
+        return String::new();
+    };
     let mut text = String::new();
     let mut push = |piece: &str| {
         if !text.is_empty() {
@@ -331,9 +347,11 @@ pub fn show_short(value: &Value) -> String {
     const LIMIT: usize = 60;
     let text = match value {
         Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
-        }
+        Value::Array(items) if items.iter().all(Value::is_string) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(" "),
         other => other.to_string(),
     };
     if text.chars().count() > LIMIT {
@@ -368,7 +386,12 @@ pub(crate) struct Erased<B> {
 impl<B: Builtin> Erased<B> {
     pub(crate) fn new(builtin: B) -> Arc<dyn AnyBuiltin> {
         let spec = builtin.spec();
-        Arc::new(Self { builtin, spec, args_schema: Default::default(), output_schema: Default::default() })
+        Arc::new(Self {
+            builtin,
+            spec,
+            args_schema: Default::default(),
+            output_schema: Default::default(),
+        })
     }
 }
 
@@ -379,11 +402,13 @@ impl<B: Builtin> AnyBuiltin for Erased<B> {
     }
 
     fn args_schema(&self) -> &Value {
-        self.args_schema.get_or_init(|| schemars::schema_for!(B::Args).to_value())
+        self.args_schema
+            .get_or_init(|| schemars::schema_for!(B::Args).to_value())
     }
 
     fn output_schema(&self) -> &Value {
-        self.output_schema.get_or_init(|| schemars::schema_for!(B::Output).to_value())
+        self.output_schema
+            .get_or_init(|| schemars::schema_for!(B::Output).to_value())
     }
 
     fn describe(&self, args: &Value) -> String {
@@ -399,7 +424,9 @@ impl<B: Builtin> AnyBuiltin for Erased<B> {
     }
 
     fn parse(&self, args: Value) -> Result<(), String> {
-        serde_json::from_value::<B::Args>(args).map(drop).map_err(|error| error.to_string())
+        serde_json::from_value::<B::Args>(args)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     async fn run(&self, args: Value, context: Context) -> Result<Outcome, StepError> {
@@ -407,7 +434,10 @@ impl<B: Builtin> AnyBuiltin for Erased<B> {
             .map_err(|error| StepError::new("psprun::args", format!("{}: {error}", self.spec.name)))?;
         let outcome = self.builtin.run(args, context).await?;
         let output = serde_json::to_value(&outcome.output).map_err(|error| {
-            StepError::new("psprun::output", format!("the output of {} is no JSON: {error}", self.spec.name))
+            StepError::new(
+                "psprun::output",
+                format!("the output of {} is no JSON: {error}", self.spec.name),
+            )
         })?;
         Ok(outcome.map(|_| output))
     }

@@ -99,3 +99,44 @@ impl Context {
         let _ = self.shared.notes.send((self.step, note));
     }
 }
+
+impl Context {
+    /// A context outside any run, to test a builtin: the second value receives what the step tells, as text.
+    pub fn detached(files: Files) -> (Self, tokio::sync::mpsc::UnboundedReceiver<String>) {
+        let (notes, mut from_step) = tokio::sync::mpsc::unbounded_channel();
+        let (texts, told) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some((_, note)) = from_step.recv().await {
+                let text = match note {
+                    Note::Line(Stream::Stdout, line) => format!("stdout: {line}"),
+                    Note::Line(Stream::Stderr, line) => format!("stderr: {line}"),
+                    Note::Progress(text) => format!("progress: {text}"),
+                    Note::Warning(text) => format!("warning: {text}"),
+                };
+                if texts.send(text).is_err() {
+                    break;
+                }
+            }
+        });
+        let shared = Shared {
+            notes,
+            cancel: CancellationToken::new(),
+            files: Arc::new(files),
+            closures: Arc::default(),
+            secrets: Arc::default(),
+        };
+        (
+            Self {
+                step: 0,
+                attempt: 1,
+                shared: Arc::new(shared),
+            },
+            told,
+        )
+    }
+
+    /// The token behind [`Context::cancelled`], for ports that take one.
+    pub fn cancellation(&self) -> CancellationToken {
+        self.shared.cancel.clone()
+    }
+}

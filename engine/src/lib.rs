@@ -7,8 +7,10 @@ pub mod builtin;
 mod context;
 pub mod diagnostic;
 pub mod event;
+pub mod graph;
 pub mod plan;
 mod registry;
+pub mod run;
 pub mod script;
 pub mod secrets;
 

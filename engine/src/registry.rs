@@ -62,7 +62,11 @@ impl Registry {
 
     /// All builtins by name.
     pub fn builtins(&self) -> impl Iterator<Item = BuiltinDoc<'_>> {
-        self.builtins.values().map(|b| BuiltinDoc { spec: b.spec(), args: b.args_schema(), output: b.output_schema() })
+        self.builtins.values().map(|b| BuiltinDoc {
+            spec: b.spec(),
+            args: b.args_schema(),
+            output: b.output_schema(),
+        })
     }
 
     /// All pure functions by name.

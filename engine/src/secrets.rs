@@ -20,7 +20,9 @@ pub struct Secrets {
 impl Secrets {
     /// From now on this value is masked, and each of its lines: a command's output is masked line by line.
     pub fn add(&self, value: &str) {
-        let Ok(mut values) = self.values.write() else { return };
+        let Ok(mut values) = self.values.write() else {
+            return;
+        };
         for part in std::iter::once(value).chain(value.lines()) {
             let part = part.trim();
             if part.len() < SHORTEST {
@@ -44,7 +46,9 @@ impl Secrets {
 
     /// Whether a text holds a secret.
     pub fn found_in(&self, text: &str) -> bool {
-        self.values.read().is_ok_and(|values| values.iter().any(|value| text.contains(value.as_str())))
+        self.values
+            .read()
+            .is_ok_and(|values| values.iter().any(|value| text.contains(value.as_str())))
     }
 
     /// The text with every secret replaced by [`MASK`].

@@ -2,6 +2,11 @@
 //!
 //! Nothing here knows the scripting language: builtins take data and give data.
 
+pub mod cluster;
+pub mod host;
+pub mod http;
+pub mod kubeadm;
+pub mod manifest;
 pub mod target;
 
 use std::sync::Arc;
@@ -10,7 +15,11 @@ use psprun_engine::Registry;
 
 use crate::target::Target;
 
-/// Registers every builtin and pure function, acting on `target`. Adding a builtin is one file and one line here.
+/// Registers every builtin and pure function, acting on `target`. Each group's `mod.rs` has one line a builtin.
 pub fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
-    let _ = (registry, target);
+    cluster::register(registry, target);
+    host::register(registry, target);
+    http::register(registry, target);
+    kubeadm::register(registry, target);
+    manifest::register(registry, target);
 }

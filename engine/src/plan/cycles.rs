@@ -39,7 +39,12 @@ fn describe(plan: &Plan, group: &[StepId]) -> Diagnostic {
         let why = match &edge.weight().kind {
             EdgeKind::Order => format!("`{}` runs after `{}`", name(edge.target()), name(edge.source())),
             EdgeKind::Data(path) => {
-                format!("`{}` uses `{}{}`", name(edge.target()), name(edge.source()), show_path(path))
+                format!(
+                    "`{}` uses `{}{}`",
+                    name(edge.target()),
+                    name(edge.source()),
+                    show_path(path)
+                )
             }
         };
         diagnostic = diagnostic.at(edge.weight().at.clone(), why);

@@ -91,18 +91,28 @@ pub fn follow<'v>(value: &'v Value, path: &[Key]) -> Result<&'v Value, NoSuchPat
         let next = match (key, here) {
             (Key::Name(name), Value::Object(map)) => map.get(&**name),
             (Key::Index(index), Value::Array(items)) => {
-                let index = if *index < 0 { *index + items.len() as i64 } else { *index };
+                let index = if *index < 0 {
+                    *index + items.len() as i64
+                } else {
+                    *index
+                };
                 usize::try_from(index).ok().and_then(|index| items.get(index))
             }
             _ => None,
         };
-        here = next.ok_or_else(|| NoSuchPath { message: nowhere(here, &path[..depth], key) })?;
+        here = next.ok_or_else(|| NoSuchPath {
+            message: nowhere(here, &path[..depth], key),
+        })?;
     }
     Ok(here)
 }
 
 fn nowhere(here: &Value, way: &[Key], key: &Key) -> String {
-    let whole = if way.is_empty() { "the output".to_owned() } else { format!("`{}`", show_path(way)) };
+    let whole = if way.is_empty() {
+        "the output".to_owned()
+    } else {
+        format!("`{}`", show_path(way))
+    };
     let wanted = show_path(std::slice::from_ref(key));
     match here {
         Value::Object(map) => {
@@ -114,12 +124,19 @@ fn nowhere(here: &Value, way: &[Key], key: &Key) -> String {
                 message.push_str(&format!("; did you mean `{meant}`?"));
             }
             let shown = keys.iter().take(12).copied().collect::<Vec<_>>().join(", ");
-            message.push_str(&format!(" (it has: {}{})", shown, if keys.len() > 12 { ", …" } else { "" }));
+            message.push_str(&format!(
+                " (it has: {}{})",
+                shown,
+                if keys.len() > 12 { ", …" } else { "" }
+            ));
             message
         }
         Value::Array(items) => format!("{whole} is a list of {}: no `{wanted}` in it", items.len()),
         Value::Null => format!("{whole} is null: no `{wanted}` in it"),
-        other => format!("{whole} is `{}`: no `{wanted}` in it", crate::builtin::show_short(other)),
+        other => format!(
+            "{whole} is `{}`: no `{wanted}` in it",
+            crate::builtin::show_short(other)
+        ),
     }
 }
 
@@ -167,9 +184,12 @@ impl Expr {
                 }
                 Value::String(text)
             }
-            Self::List(items) => {
-                Value::Array(items.iter().map(|item| item.resolve(read)).collect::<Result<_, _>>()?)
-            }
+            Self::List(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| item.resolve(read))
+                    .collect::<Result<_, _>>()?,
+            ),
             Self::Map(entries) => {
                 let mut map = Map::new();
                 for (key, item) in entries {

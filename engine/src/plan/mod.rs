@@ -118,7 +118,9 @@ impl Plan {
 
     /// The step of this name.
     pub fn find(&self, name: &str) -> Option<StepId> {
-        self.graph.node_indices().find(|id| &*self.graph[*id].name == name)
+        self.graph
+            .node_indices()
+            .find(|id| &*self.graph[*id].name == name)
     }
 
     /// What a step waits for: each other step with all the edges to it, in the order of the playbook.
@@ -134,7 +136,11 @@ impl Plan {
     fn neighbours(&self, id: StepId, direction: Direction) -> Vec<(StepId, Vec<&Edge>)> {
         let mut found: std::collections::BTreeMap<StepId, Vec<&Edge>> = Default::default();
         for edge in self.graph.edges_directed(id, direction) {
-            let other = if direction == Direction::Incoming { edge.source() } else { edge.target() };
+            let other = if direction == Direction::Incoming {
+                edge.source()
+            } else {
+                edge.target()
+            };
             found.entry(other).or_default().push(edge.weight());
         }
         // petgraph lists a node's edges from the youngest to the oldest.
@@ -170,7 +176,11 @@ impl Plan {
 
     /// `${controller.items[0].status.podIP}`.
     pub fn show_reference(&self, reference: &Reference) -> String {
-        format!("${{{}{}}}", self.graph[reference.step].name, show_path(&reference.path))
+        format!(
+            "${{{}{}}}",
+            self.graph[reference.step].name,
+            show_path(&reference.path)
+        )
     }
 
     /// The parallel waves: the steps of one could all run at once when those of the waves before are done.
@@ -227,8 +237,12 @@ impl Plan {
             .node_indices()
             .map(|id| self.graph.edges_directed(id, Direction::Incoming).count())
             .collect();
-        let mut ready: std::collections::BinaryHeap<Reverse<StepId>> =
-            self.graph.node_indices().filter(|id| missing[id.index()] == 0).map(Reverse).collect();
+        let mut ready: std::collections::BinaryHeap<Reverse<StepId>> = self
+            .graph
+            .node_indices()
+            .filter(|id| missing[id.index()] == 0)
+            .map(Reverse)
+            .collect();
         let mut order = Vec::with_capacity(self.len());
         while let Some(Reverse(id)) = ready.pop() {
             order.push(id);

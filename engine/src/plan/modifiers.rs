@@ -44,14 +44,24 @@ pub struct Retries {
 impl Retries {
     /// So many more attempts, after 1 s, 2 s, 4 s … 30 s, each up to a tenth shorter.
     pub fn new(count: u32) -> Self {
-        Self { count, initial: Duration::from_secs(1), factor: 2.0, cap: Duration::from_secs(30), jitter: 0.1 }
+        Self {
+            count,
+            initial: Duration::from_secs(1),
+            factor: 2.0,
+            cap: Duration::from_secs(30),
+            jitter: 0.1,
+        }
     }
 
     /// The pause after an attempt (from 1); `random` is in 0..1.
     pub fn pause(&self, attempt: u32, random: f64) -> Duration {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         let grown = self.initial.as_secs_f64() * self.factor.powi(exponent);
-        let capped = if grown.is_finite() { grown.min(self.cap.as_secs_f64()) } else { self.cap.as_secs_f64() };
+        let capped = if grown.is_finite() {
+            grown.min(self.cap.as_secs_f64())
+        } else {
+            self.cap.as_secs_f64()
+        };
         Duration::from_secs_f64((capped * (1.0 - self.jitter * random)).max(0.0))
     }
 }
@@ -61,8 +71,9 @@ impl Retries {
 /// # Errors
 /// Says how a duration is written.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text.trim())
-        .map_err(|error| format!("`{text}` is no duration ({error}); write it as `90s`, `5m`, `1h 30m` or `250ms`"))
+    humantime::parse_duration(text.trim()).map_err(|error| {
+        format!("`{text}` is no duration ({error}); write it as `90s`, `5m`, `1h 30m` or `250ms`")
+    })
 }
 
 /// `4m 30s`, `1.2s`, `350ms`: short, for people.

@@ -64,7 +64,10 @@ impl Selection {
             if let Some(tag) = word.strip_prefix("tag:") {
                 let tagged: Vec<StepId> = plan
                     .steps()
-                    .filter(|(_, step)| step.modifiers().is_some_and(|m| m.tags.iter().any(|t| &**t == tag)))
+                    .filter(|(_, step)| {
+                        step.modifiers()
+                            .is_some_and(|m| m.tags.iter().any(|t| &**t == tag))
+                    })
                     .map(|(id, _)| id)
                     .collect();
                 if tagged.is_empty() {
@@ -94,12 +97,21 @@ fn find(plan: &Plan, name: &str) -> Result<StepId, SelectionError> {
 }
 
 fn unknown_tag(plan: &Plan, tag: &str) -> SelectionError {
-    let mut tags: Vec<&str> =
-        plan.steps().filter_map(|(_, step)| step.modifiers()).flat_map(|m| m.tags.iter().map(|t| &**t)).collect();
+    let mut tags: Vec<&str> = plan
+        .steps()
+        .filter_map(|(_, step)| step.modifiers())
+        .flat_map(|m| m.tags.iter().map(|t| &**t))
+        .collect();
     tags.sort_unstable();
     tags.dedup();
-    let known = if tags.is_empty() { "no step has a tag".to_owned() } else { format!("tags: {}", tags.join(", ")) };
-    SelectionError { message: format!("no step has the tag `{tag}`\n  {known}") }
+    let known = if tags.is_empty() {
+        "no step has a tag".to_owned()
+    } else {
+        format!("tags: {}", tags.join(", "))
+    };
+    SelectionError {
+        message: format!("no step has the tag `{tag}`\n  {known}"),
+    }
 }
 
 fn mark_back(plan: &Plan, start: StepId, marked: &mut [bool], follow: impl Fn(&EdgeKind) -> bool) {

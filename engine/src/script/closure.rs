@@ -39,7 +39,10 @@ impl Closures {
 pub(crate) fn show_closures(value: Value) -> Value {
     match value {
         Value::Object(map) if map.contains_key("$closure") => Value::from("|…|"),
-        Value::Object(map) => map.into_iter().map(|(key, value)| (key, show_closures(value))).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| (key, show_closures(value)))
+            .collect(),
         Value::Array(items) => items.into_iter().map(show_closures).collect(),
         other => other,
     }
