@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# Shared by all scripts of the bed: where things are, and how a process is recorded and ended.
+# Shared by the scripts of the bed, tests/run and .ci/run: where things are, how a process is recorded and ended, packages.
 set -euo pipefail
 
 bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -19,9 +19,34 @@ cgroup_hierarchies=(cpu cpuacct cpuset memory devices freezer blkio pids systemd
 say() { echo "${0##*/}: $*"; }
 die() { echo "${0##*/}: $*" >&2; exit 1; }
 
+# Says on stderr what is being done and how long it took. As everywhere, a failure ends the script unless the caller takes it up;
+# inside COMMAND too, so take up the failures of single programs only.
+phase() { # TEXT COMMAND...
+  local text=$1 start=$SECONDS status bold='' plain=''
+  if [[ -t 2 && -z ${NO_COLOR:-} ]]; then bold=$'\e[1m' plain=$'\e[0m'; fi
+  echo "${bold}== $text$plain" >&2
+  "${@:2}"
+  status=$?
+  if [[ $status == 0 ]]; then text+=": done"; else text+=": FAILED"; fi
+  echo "${bold}== $text after $((SECONDS - start)) s$plain" >&2
+  return "$status"
+}
+
 need_root() { [[ $EUID == 0 ]] || die "must run as root"; }
 
 need_setup() { [[ -f $bed_cache/complete ]] || die "run $bed/setup first"; }
+
+need_packages() { # PACKAGE...: installs what is missing; fails if it cannot
+  local package missing=()
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null) == installed ]] || missing+=("$package")
+  done
+  [[ ${#missing[@]} != 0 ]] || return 0
+  [[ $EUID == 0 ]] || die "Debian packages are missing and only root can install them: ${missing[*]}"
+  say "installing ${missing[*]}" >&2
+  apt-get update -qq -o DPkg::Lock::Timeout=300 >&2 || return
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" > /dev/null
+}
 
 # The start time tells a process from a later one that got the same pid. A zombie counts as gone.
 start_time() { # PID
