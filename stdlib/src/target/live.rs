@@ -1,0 +1,1 @@
+//! The live target: this machine, real clusters, the network.
