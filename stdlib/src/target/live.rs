@@ -1,1 +1,0 @@
-//! The live target: this machine, real clusters, the network.
