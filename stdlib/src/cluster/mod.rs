@@ -1,12 +1,18 @@
-//! Builtins of this group, one file each.
+//! Builtins that act on a cluster's API, one file each.
+
+mod connection;
+pub mod discovery;
+mod failure;
 
 use std::sync::Arc;
 
 use psprun_engine::Registry;
 
+pub use self::connection::{Clusters, Connection};
 use crate::target::Target;
 
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
-    let _ = (registry, target);
+    let clusters = Clusters::new(target);
+    let _ = (registry, clusters);
 }
