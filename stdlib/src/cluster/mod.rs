@@ -4,6 +4,9 @@ mod connection;
 pub mod discovery;
 mod failure;
 
+pub mod error;
+pub mod heal;
+
 use std::sync::Arc;
 
 use psprun_engine::Registry;

@@ -35,7 +35,7 @@ impl Target for LiveTarget {
     }
 
     async fn cluster(&self, cluster: &ClusterRef) -> Result<kube::Client, StepError> {
-        self.clusters.client(cluster).await
+        self.clusters.client(cluster, || self.host(None)).await
     }
 
     fn http(&self) -> Arc<dyn Http> {
