@@ -1,6 +1,8 @@
 //! A plan as a drawing: one file a format. Adding one is a file and a line in [`FORMATS`].
 
+mod dot;
 mod json;
+mod mermaid;
 mod style;
 mod text;
 mod tree;
@@ -26,7 +28,7 @@ pub struct Format {
 }
 
 /// All formats; the first is the one for people.
-pub const FORMATS: &[Format] = &[tree::FORMAT, json::FORMAT];
+pub const FORMATS: &[Format] = &[tree::FORMAT, dot::FORMAT, mermaid::FORMAT, json::FORMAT];
 
 /// What a drawing depends on besides the plan.
 #[derive(Debug, Clone)]

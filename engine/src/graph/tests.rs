@@ -40,6 +40,16 @@ fn tree_with_details_and_a_selection() {
 }
 
 #[test]
+fn dot() {
+    insta::assert_snapshot!(draw("dot", &Options::default()));
+}
+
+#[test]
+fn mermaid() {
+    insta::assert_snapshot!(draw("mermaid", &Options::default()));
+}
+
+#[test]
 fn json() {
     insta::assert_snapshot!(draw("json", &Options::default()));
 }

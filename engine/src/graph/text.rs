@@ -51,6 +51,34 @@ fn is_control(c: char) -> bool {
         )
 }
 
+/// A text between the tags or in an attribute of XML or HTML; it must be [`visible`] already.
+pub(super) fn xml(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// The text in at most so many lines, the last one cut.
+pub(super) fn wrap_at_most(text: &str, columns: usize, limit: usize) -> Vec<String> {
+    let mut lines = wrap(text, columns);
+    if lines.len() > limit {
+        lines.truncate(limit);
+        if let Some(last) = lines.last_mut() {
+            last.push('…');
+            *last = fit(last, columns);
+        }
+    }
+    lines
+}
+
 /// The text, or as much of its begin as fits with `…` after it.
 pub(super) fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {

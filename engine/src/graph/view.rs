@@ -1,6 +1,6 @@
 //! What every format shows of a plan, computed once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use super::Options;
 use super::style::{self, Colour};
 use super::text::{one_line, visible};
 use crate::plan::{Edge, EdgeKind, Modifiers, Plan, Retries, Step, StepId, show_path};
+use crate::script::Param;
 
 /// A plan as it is drawn.
 pub(super) struct View<'p> {
@@ -18,6 +19,19 @@ pub(super) struct View<'p> {
     pub chain: Vec<StepId>,
     /// The families of builtins that the plan has.
     pub families: BTreeMap<&'static str, &'static Colour>,
+}
+
+/// All the edges between two steps, as one line of a drawing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link {
+    pub from: StepId,
+    pub to: StepId,
+    /// Which of the needs of `to` it is.
+    pub need: usize,
+    /// Whether the longest chain takes it.
+    pub on_chain: bool,
+    /// Whether the order follows from other edges, too: a drawing is clearer when such a line is fainter.
+    pub implied: bool,
 }
 
 /// A step as it is drawn.
@@ -97,6 +111,115 @@ impl<'p> View<'p> {
             chain,
             families,
         }
+    }
+
+    /// The lines of a drawing, in the order of the steps that wait.
+    pub(super) fn links(&self) -> Vec<Link> {
+        let followed: BTreeSet<(StepId, StepId)> =
+            self.chain.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        let implied = self.implied();
+        let mut links = Vec::new();
+        for node in &self.nodes {
+            for (need, Need { from, .. }) in node.needs.iter().enumerate() {
+                links.push(Link {
+                    from: *from,
+                    to: node.id,
+                    need,
+                    on_chain: followed.contains(&(*from, node.id)),
+                    implied: implied.contains(&(*from, node.id)),
+                });
+            }
+        }
+        links
+    }
+
+    /// The pairs of steps whose order would be the same without their own edges.
+    fn implied(&self) -> BTreeSet<(StepId, StepId)> {
+        let mut implied = BTreeSet::new();
+        // One bit for each pair of steps: beyond this, the memory is worth more than the fainter lines.
+        if self.nodes.len() > 20_000 {
+            return implied;
+        }
+        let words = self.nodes.len().div_ceil(64);
+        let mut before: Vec<Vec<u64>> = vec![Vec::new(); self.nodes.len()];
+        for id in self.waves.iter().flatten() {
+            let needs = &self.nodes[id.index()].needs;
+            let mut all = vec![0_u64; words];
+            for need in needs {
+                for (word, other) in all.iter_mut().zip(&before[need.from.index()]) {
+                    *word |= other;
+                }
+            }
+            for Need { from, .. } in needs {
+                let (word, bit) = (from.index() / 64, 1 << (from.index() % 64));
+                if all[word] & bit != 0 {
+                    implied.insert((*from, *id));
+                }
+            }
+            for Need { from, .. } in needs {
+                all[from.index() / 64] |= 1 << (from.index() % 64);
+            }
+            before[id.index()] = all;
+        }
+        implied
+    }
+}
+
+impl View<'_> {
+    /// `25 steps, 14 waves, longest chain 14`.
+    pub(super) fn summary(&self) -> String {
+        format!(
+            "{}, {}, longest chain {}",
+            count(self.nodes.len(), "step"),
+            count(self.waves.len(), "wave"),
+            self.chain.len()
+        )
+    }
+
+    /// The parameters in force: `cni=flannel`.
+    pub(super) fn params(&self) -> Vec<String> {
+        let show = |param: &Param| format!("{}={}", one_line(&param.name), show_param(param));
+        self.plan.params.iter().map(show).collect()
+    }
+
+    /// What a line of a drawing stands for, one edge a line: `reads cluster.kubeconfig (x.rhai:31:5)`.
+    pub(super) fn explain(&self, link: &Link) -> String {
+        let need = &self.nodes[link.to.index()].needs[link.need];
+        let (from, to) = (
+            &self.nodes[link.from.index()].name,
+            &self.nodes[link.to.index()].name,
+        );
+        let mut lines = Vec::new();
+        for edge in &need.edges {
+            let at = one_line(&edge.at.to_string());
+            let line = match &edge.kind {
+                EdgeKind::Data(path) => format!("{to} reads {from}{} ({at})", one_line(&show_path(path))),
+                EdgeKind::Order => format!("{to} runs after {from} ({at})"),
+            };
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// All that is known of a step, for a tooltip.
+    pub(super) fn explain_step(&self, node: &Node<'_>, details: bool) -> String {
+        let mut lines = vec![
+            format!("{} ({})", node.name, node.step.builtin()),
+            node.what.clone(),
+            one_line(&node.step.at.to_string()),
+        ];
+        lines.extend(
+            node.left_out
+                .map(|reason| format!("left out: {}", one_line(reason))),
+        );
+        lines.extend(node.notes());
+        if details {
+            lines.extend(node.details.clone());
+        }
+        lines.retain(|line| !line.is_empty());
+        lines.join("\n")
     }
 }
 
@@ -213,7 +336,7 @@ fn lines(text: &str) -> String {
 }
 
 /// A parameter's value in force as a person may see it.
-pub(super) fn show_param(param: &crate::script::Param) -> String {
+pub(super) fn show_param(param: &Param) -> String {
     match &param.value {
         Some(_) if param.secret => crate::secrets::MASK.to_owned(),
         Some(Value::String(text)) => one_line(text),
