@@ -1,0 +1,3 @@
+//! `kubeadm::init`.
+
+pub mod args;
