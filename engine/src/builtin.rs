@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::context::Context;
-use crate::plan::Plan;
+use crate::plan::{Expr, Plan};
 
 /// A kind of step. See the module's documentation and `CONTRIBUTING.md`, "Add a builtin".
 #[async_trait]
@@ -148,6 +148,18 @@ impl Spec {
         self
     }
 
+    /// How a playbook calls it: `cluster.apply(what, #{ … })`.
+    pub fn usage(&self) -> String {
+        let args = match self.subject {
+            Some(subject) => format!("{subject}, #{{ … }}"),
+            None => "#{ … }".to_owned(),
+        };
+        match self.receiver {
+            Receiver::Required(kind) => format!("{kind}.{}({args})", self.method_name()),
+            Receiver::None | Receiver::Optional(_) => format!("{}({args})", self.name),
+        }
+    }
+
     /// The name of the method on a receiver: `host::run` is `run`, `kubeadm::join` is `kubeadm_join`.
     pub fn method_name(&self) -> String {
         match self.receiver {
@@ -206,7 +218,14 @@ pub struct Outcome<T = Value> {
     /// Lines of a diff or the like, for people; `-v` shows them.
     pub details: Option<String>,
     /// Steps that take this step's place (a fan-out over what only the run knows).
-    pub unfold: Option<Box<Plan>>,
+    pub(crate) unfold: Option<Box<Unfold>>,
+}
+
+/// Steps that take a fan-out's place, and what becomes its output when they are done.
+#[derive(Debug, Clone)]
+pub(crate) struct Unfold {
+    pub(crate) plan: Plan,
+    pub(crate) result: Expr,
 }
 
 impl<T> Outcome<T> {

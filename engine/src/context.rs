@@ -6,10 +6,10 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use crate::builtin::StepError;
+use crate::builtin::{StepError, Unfold};
 use crate::event::Stream;
 use crate::plan::Files;
-use crate::script::Closures;
+use crate::script::{Captures, Closures, Outer};
 use crate::secrets::Secrets;
 
 /// A running step's line to the engine: progress, secrets, cancellation, the playbook's files, closures.
@@ -19,10 +19,15 @@ use crate::secrets::Secrets;
 pub struct Context {
     pub(crate) step: u32,
     pub(crate) attempt: u32,
+    pub(crate) name: Arc<str>,
     pub(crate) shared: Arc<Shared>,
+    /// The values that the step's closures captured.
+    pub(crate) captures: Captures,
+    /// For a fan-out: outputs of the steps that its closure calls builtins on.
+    pub(crate) outer: Outer,
 }
 
-/// What all steps of a run share.
+/// What all steps of a plan share in a run.
 pub(crate) struct Shared {
     pub(crate) notes: UnboundedSender<(u32, Note)>,
     pub(crate) cancel: CancellationToken,
@@ -91,7 +96,34 @@ impl Context {
     /// # Errors
     /// What the closure threw, with its position.
     pub fn call(&self, closure: &crate::script::Closure, args: Vec<Value>) -> Result<Value, StepError> {
-        self.shared.closures.call(closure, args)
+        self.shared.closures.call(closure, &self.captures, &args)
+    }
+
+    /// What a closure read of the variables that it captured, with the values that it saw.
+    pub(crate) fn seen(&self, closure: &crate::script::Closure) -> Vec<(String, String)> {
+        self.shared.closures.seen(closure, &self.captures)
+    }
+
+    /// The plan of a fan-out over these items.
+    pub(crate) fn unfold(
+        &self,
+        closure: &crate::script::Closure,
+        items: &[Value],
+    ) -> Result<Unfold, StepError> {
+        crate::script::unfold(
+            &self.shared.closures,
+            closure,
+            &self.captures,
+            &self.outer,
+            items,
+            &self.name,
+            &self.shared.secrets,
+        )
+    }
+
+    /// The step's name.
+    pub fn step(&self) -> &str {
+        &self.name
     }
 
     fn note(&self, note: Note) {
@@ -125,14 +157,15 @@ impl Context {
             closures: Arc::default(),
             secrets: Arc::default(),
         };
-        (
-            Self {
-                step: 0,
-                attempt: 1,
-                shared: Arc::new(shared),
-            },
-            told,
-        )
+        let context = Self {
+            step: 0,
+            attempt: 1,
+            name: Arc::from("test"),
+            shared: Arc::new(shared),
+            captures: Captures::default(),
+            outer: Outer::default(),
+        };
+        (context, told)
     }
 
     /// The token behind [`Context::cancelled`], for ports that take one.

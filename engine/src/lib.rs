@@ -4,6 +4,7 @@
 //! [`Registry`]; see `examples/embed.rs`.
 
 pub mod builtin;
+mod builtins;
 mod context;
 pub mod diagnostic;
 pub mod event;

@@ -17,7 +17,7 @@ pub struct Registry {
 /// A function of values alone: called while the plan is made when its arguments are known, a step when they are not.
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
-    /// `manifest::parse`: the part before `::` is a namespace in the script. Also a method of its first argument.
+    /// `manifest::parse`: the part before `::` is a namespace in the script.
     pub name: &'static str,
     /// One sentence, third person, no final period.
     pub summary: &'static str,
@@ -60,13 +60,43 @@ impl Registry {
         self
     }
 
-    /// All builtins by name.
+    /// The builtin or method of this name.
+    pub(crate) fn find(&self, name: &str) -> Option<&Spec> {
+        self.builtins
+            .values()
+            .map(|builtin| builtin.spec())
+            .chain(crate::builtins::own().iter().map(|builtin| builtin.spec()))
+            .find(|spec| spec.name == name || spec.method_name() == name || spec.aliases.contains(&name))
+    }
+
+    /// Everything that a playbook can call, for "did you mean".
+    pub(crate) fn words(&self) -> Vec<String> {
+        let mut words: Vec<String> = [
+            "param", "file", "sequence", "parallel", "check", "for_each", "map",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        words.extend(crate::script::MODIFIERS.map(str::to_owned));
+        for builtin in self.builtins.values() {
+            let spec = builtin.spec();
+            words.push(spec.name.to_owned());
+            words.push(spec.method_name());
+            words.extend(spec.aliases.iter().map(|alias| (*alias).to_owned()));
+        }
+        words.extend(self.functions.keys().map(|name| (*name).to_owned()));
+        words
+    }
+
+    /// All builtins by name, the engine's own first.
     pub fn builtins(&self) -> impl Iterator<Item = BuiltinDoc<'_>> {
-        self.builtins.values().map(|b| BuiltinDoc {
-            spec: b.spec(),
-            args: b.args_schema(),
-            output: b.output_schema(),
-        })
+        crate::builtins::own()
+            .iter()
+            .chain(self.builtins.values())
+            .map(|b| BuiltinDoc {
+                spec: b.spec(),
+                args: b.args_schema(),
+                output: b.output_schema(),
+            })
     }
 
     /// All pure functions by name.

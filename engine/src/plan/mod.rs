@@ -29,6 +29,7 @@ pub type StepId = NodeIndex<u32>;
 /// What a playbook evaluates to: steps, and the edges between them.
 #[derive(Clone)]
 pub struct Plan {
+    pub(crate) id: u64,
     /// The playbook's path as it was given.
     pub playbook: Arc<str>,
     /// Steps in the order in which the playbook calls them; an edge goes from what is needed to what needs it.
@@ -37,6 +38,8 @@ pub struct Plan {
     pub params: Vec<Param>,
     /// The files of the playbook that steps name.
     pub files: Arc<Files>,
+    /// What the playbook printed while it was planned.
+    pub notes: Vec<String>,
     pub(crate) closures: Arc<Closures>,
     pub(crate) secrets: Arc<Secrets>,
 }
@@ -58,6 +61,8 @@ pub struct Step {
     /// The arguments in the order of the call.
     pub(crate) args: Vec<(Arc<str>, Expr)>,
     pub(crate) modifiers: Option<Box<Modifiers>>,
+    /// The closures among its arguments and modifiers.
+    pub(crate) closures: Vec<u32>,
 }
 
 /// Why a step waits for another.

@@ -1,0 +1,40 @@
+//! What a playbook may use while it is planned: enough for any honest one, and an end to any other.
+
+use rhai::Engine;
+
+/// Operations of the script: some ten million take about a second.
+const OPERATIONS: u64 = 12_000_000;
+/// Calls inside calls.
+const CALL_LEVELS: usize = 64;
+/// Brackets inside brackets, at the top level and in functions.
+const EXPRESSION_DEPTH: usize = 128;
+/// Bytes of one string, or of all strings in one list or map.
+const STRING_SIZE: usize = 2 << 20;
+/// Items of one list, with the lists in it.
+const ARRAY_SIZE: usize = 200_000;
+/// Entries of one map, with the maps in it.
+const MAP_SIZE: usize = 100_000;
+/// Variables at one time.
+const VARIABLES: usize = 4_096;
+/// Modules that are imported, repeats included.
+const MODULES: usize = 256;
+
+/// How many steps a plan may have.
+pub(crate) const STEPS: usize = 1_000_000;
+/// How many bytes the known arguments of a plan may have in all.
+pub(crate) const ARGUMENT_BYTES: usize = 256 << 20;
+/// How large a file of the playbook may be.
+pub(crate) const FILE_SIZE: u64 = 16 << 20;
+
+/// Sets the limits of the script.
+pub(crate) fn set(engine: &mut Engine) {
+    engine
+        .set_max_operations(OPERATIONS)
+        .set_max_call_levels(CALL_LEVELS)
+        .set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH)
+        .set_max_string_size(STRING_SIZE)
+        .set_max_array_size(ARRAY_SIZE)
+        .set_max_map_size(MAP_SIZE)
+        .set_max_variables(VARIABLES)
+        .set_max_modules(MODULES);
+}
