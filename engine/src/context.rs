@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use crate::builtin::{StepError, Unfold};
+use crate::builtin::{Outcome, StepError, Unfold};
 use crate::event::Stream;
 use crate::plan::Files;
 use crate::script::{Captures, Closures, Outer};
@@ -29,16 +29,43 @@ pub struct Context {
 
 /// What all steps of a plan share in a run.
 pub(crate) struct Shared {
-    pub(crate) notes: UnboundedSender<(u32, Note)>,
+    pub(crate) notes: UnboundedSender<Message>,
     pub(crate) cancel: CancellationToken,
     pub(crate) files: Arc<Files>,
     pub(crate) closures: Arc<Closures>,
     pub(crate) secrets: Arc<Secrets>,
 }
 
+/// What comes to the dispatcher from the steps that run.
+pub(crate) enum Message {
+    /// A step tells something.
+    Note(u32, Note),
+    /// A step's work has ended.
+    Ended(u32, Ended),
+}
+
+/// How a step's work ended.
+pub(crate) struct Ended {
+    pub(crate) result: Result<Outcome, Stop>,
+    pub(crate) attempts: u32,
+}
+
+/// Why a step's work gave no outcome.
+pub(crate) enum Stop {
+    Failed(StepError),
+    Panicked(String),
+    Cancelled,
+}
+
 /// What a running step tells while it runs.
 #[derive(Debug)]
 pub(crate) enum Note {
+    Retrying {
+        attempt: u32,
+        attempts: u32,
+        reason: String,
+        wait_ms: u64,
+    },
     Line(Stream, String),
     Progress(String),
     Warning(String),
@@ -128,7 +155,7 @@ impl Context {
 
     fn note(&self, note: Note) {
         // A run that has ended no longer listens.
-        let _ = self.shared.notes.send((self.step, note));
+        let _ = self.shared.notes.send(Message::Note(self.step, note));
     }
 }
 
@@ -138,12 +165,14 @@ impl Context {
         let (notes, mut from_step) = tokio::sync::mpsc::unbounded_channel();
         let (texts, told) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
-            while let Some((_, note)) = from_step.recv().await {
+            while let Some(message) = from_step.recv().await {
+                let Message::Note(_, note) = message else { continue };
                 let text = match note {
                     Note::Line(Stream::Stdout, line) => format!("stdout: {line}"),
                     Note::Line(Stream::Stderr, line) => format!("stderr: {line}"),
                     Note::Progress(text) => format!("progress: {text}"),
                     Note::Warning(text) => format!("warning: {text}"),
+                    Note::Retrying { reason, .. } => format!("retrying: {reason}"),
                 };
                 if texts.send(text).is_err() {
                     break;

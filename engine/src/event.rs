@@ -3,6 +3,7 @@
 //! Reporters, `--events` and the journal are consumers of these events and of nothing else. The JSON form is
 //! documented in `docs/events.md`; [`VERSION`] changes when a reader of the former one could misread the new one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,7 @@ pub enum EventKind {
         /// The step's name.
         step: Arc<str>,
         /// The builtin's name.
-        builtin: Arc<str>,
+        builtin: Cow<'static, str>,
     },
     /// A line of a command's output.
     StepLine {
@@ -109,7 +110,7 @@ pub enum EventKind {
         details: Option<String>,
         /// The output, secrets masked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        output: Option<Value>,
+        output: Option<Arc<Value>>,
         /// Why it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Box<Failure>>,

@@ -1,9 +1,13 @@
 //! One execution of a plan.
 
+mod attempts;
+mod dispatcher;
+
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use self::dispatcher::Dispatcher;
 use crate::event::{Consumer, Counts, Failure};
 use crate::plan::{Plan, Selection, SelectionError};
 
@@ -60,7 +64,7 @@ pub struct RunResult {
     /// Whether the run was interrupted.
     pub interrupted: bool,
     /// Each step's output in the order of the plan; null for one that has none.
-    pub outputs: Vec<serde_json::Value>,
+    pub outputs: Vec<std::sync::Arc<serde_json::Value>>,
 }
 
 impl RunResult {
@@ -80,12 +84,8 @@ pub async fn run(
     interrupt: &Interrupt,
     consumers: Vec<Box<dyn Consumer>>,
 ) -> Result<RunResult, SelectionError> {
-    let _ = (plan, interrupt, consumers);
-    options.selection.apply(plan)?;
-    Ok(RunResult {
-        counts: Counts::default(),
-        failures: Vec::new(),
-        interrupted: false,
-        outputs: Vec::new(),
-    })
+    let left_out = options.selection.apply(plan)?;
+    Ok(Dispatcher::new(options, interrupt, consumers)
+        .run(plan, left_out)
+        .await)
 }
