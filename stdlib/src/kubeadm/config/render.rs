@@ -47,7 +47,7 @@ impl Rendered {
     /// See [`documents::write`].
     pub fn text(&self) -> Result<String, StepError> {
         let notes: String = self.notes.iter().map(|note| format!("# {note}\n")).collect();
-        Ok(notes + &documents::write(&self.documents)?)
+        Ok(format!("{notes}{}", documents::write(&self.documents)?))
     }
 
     /// The document with the cluster's settings.
