@@ -6,7 +6,7 @@
 pub mod live;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +91,15 @@ pub trait Host: Send + Sync {
     /// It cannot be looked at.
     async fn stat(&self, path: &Path) -> Result<Option<FileStat>, StepError>;
 
+    /// Where a path's last symbolic links lead in the end, whether there is something or not; the path itself when it
+    /// is no link.
+    ///
+    /// # Errors
+    /// The links cannot be read, or lead in a circle.
+    async fn real_path(&self, path: &Path) -> Result<PathBuf, StepError> {
+        Ok(path.to_owned())
+    }
+
     /// The names in a folder, sorted; empty when there is no such folder.
     ///
     /// # Errors
@@ -146,6 +155,24 @@ impl Command {
             argv: argv.into_iter().map(Into::into).collect(),
             ..Self::default()
         }
+    }
+}
+
+/// The command as one would type it into a shell.
+impl std::fmt::Display for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+        for (place, word) in self.argv.iter().enumerate() {
+            if place > 0 {
+                f.write_str(" ")?;
+            }
+            if !word.is_empty() && word.chars().all(plain) {
+                f.write_str(word)?;
+            } else {
+                write!(f, "'{}'", word.replace('\'', "'\\''"))?;
+            }
+        }
+        Ok(())
     }
 }
 

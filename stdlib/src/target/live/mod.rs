@@ -1,7 +1,9 @@
 //! The live target: this machine, real clusters, the network.
 
 mod cluster;
+mod host;
 mod http;
+mod process;
 
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use async_trait::async_trait;
 use psprun_engine::StepError;
 
 use self::cluster::Clusters;
+use self::host::LiveHost;
 use self::http::LiveHttp;
 use super::{ClusterRef, Host, HostRef, Http, Target};
 
@@ -16,6 +19,7 @@ use super::{ClusterRef, Host, HostRef, Http, Target};
 #[derive(Default)]
 pub struct LiveTarget {
     clusters: Clusters,
+    host: Arc<LiveHost>,
     http: Arc<LiveHttp>,
 }
 
@@ -30,8 +34,17 @@ impl LiveTarget {
 #[async_trait]
 impl Target for LiveTarget {
     fn host(&self, host: Option<&HostRef>) -> Result<Arc<dyn Host>, StepError> {
-        let _ = host;
-        Err(StepError::new("psprun::host::unknown", "not there yet"))
+        match host {
+            None => Ok(self.host.clone()),
+            Some(host) => Err(StepError::new(
+                "psprun::host::unreachable",
+                format!(
+                    "cannot reach the machine {}: psprun acts on the machine on which it runs only",
+                    host.name
+                ),
+            )
+            .help("run psprun on that machine, or call `ssh` with host::run")),
+        }
     }
 
     async fn cluster(&self, cluster: &ClusterRef) -> Result<kube::Client, StepError> {
