@@ -224,7 +224,7 @@ async fn who_ignores_term_is_killed_after_the_grace() {
 #[tokio::test]
 async fn what_is_cancelled_may_clean_up() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let mut command = sh("trap 'sleep 0.2; echo clean >\"$TO\"; exit 1' TERM; echo up; sleep 34.4159 & wait");
+    let mut command = sh("trap 'sleep 0.2; echo clean >\"$TO\"; exit 1' TERM; sleep 34.4159 & echo up; wait");
     command
         .env
         .insert("TO".to_owned(), file.path().display().to_string());
