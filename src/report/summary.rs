@@ -290,7 +290,7 @@ impl Consumer for Summary {
                 took_ms: *took_ms,
                 at_ms: event.at_ms,
                 summary: summary.clone(),
-                worth: output.as_ref().map(worth).unwrap_or_default(),
+                worth: output.as_deref().map(worth).unwrap_or_default(),
                 failure: error.as_deref().cloned(),
             }),
             EventKind::RunInterrupted { .. } => self.interrupted = true,

@@ -95,7 +95,7 @@ pub fn ended(
         attempts: u32::from(state != State::Skipped),
         summary: summary.map(str::to_owned),
         details: (step == "policies").then(|| "+ policy/default\n- policy/old".to_owned()),
-        output: Some(output).filter(|output| !output.is_null()),
+        output: Some(Arc::new(output)).filter(|output| !output.is_null()),
         error: None,
     };
     event(at_ms, kind)

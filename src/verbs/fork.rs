@@ -88,7 +88,7 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// What to copy, and to where in the new folder: the playbook, the folders of manifests that it names, and the kinds of
-/// modules that it imports. A fork's own `cni/flannel.rhai` goes before the bundled one.
+/// modules that it imports. A fork's own `plugins/cni/flannel.rhai` goes before the bundled one.
 fn copies<'f>(playbook: &'f str, files: &[(&'f str, &[u8])]) -> Vec<(&'f str, String)> {
     let script = files
         .iter()
@@ -96,16 +96,16 @@ fn copies<'f>(playbook: &'f str, files: &[(&'f str, &[u8])]) -> Vec<(&'f str, St
         .map(|(_, content)| String::from_utf8_lossy(content))
         .unwrap_or_default();
     let mut copies = vec![(playbook, playbook.trim_start_matches("playbooks/").to_owned())];
+    let named = |path: &str| {
+        path.split_once('/')
+            .is_some_and(|(folder, _)| script.contains(&format!("{folder}/")))
+    };
     for (path, _) in files {
-        let Some(to) = path
-            .strip_prefix("playbooks/")
-            .or_else(|| path.strip_prefix("plugins/"))
-        else {
-            continue;
-        };
-        if let Some((folder, _)) = to.split_once('/')
-            && script.contains(&format!("{folder}/"))
-        {
+        let to = path.trim_start_matches("playbooks/");
+        if named(
+            path.trim_start_matches("playbooks/")
+                .trim_start_matches("plugins/"),
+        ) {
             copies.push((path, to.to_owned()));
         }
     }
@@ -152,8 +152,8 @@ mod tests {
             [
                 "a.rhai",
                 "manifests/x.yaml",
-                "cni/flannel.rhai",
-                "cni/flannel.yaml"
+                "plugins/cni/flannel.rhai",
+                "plugins/cni/flannel.yaml"
             ]
         );
         assert_eq!(to("playbooks/b.rhai"), ["b.rhai"]);

@@ -135,7 +135,11 @@ fn terminal(width: usize) -> Terminal {
 }
 
 fn wanted(name: Option<&str>) -> super::Pages {
-    pages(&registry(), name).ok().unwrap()
+    let mut pages = pages(&registry(), name).ok().unwrap();
+    // The engine's own builtins have tests where they are.
+    pages.builtins.retain(|page| page.name == "sample");
+    pages.functions.retain(|page| page.name == "manifest::parse");
+    pages
 }
 
 #[test]
