@@ -54,6 +54,8 @@ impl Builder {
         Self {
             registry: Registry::new(),
             plan: Plan {
+                id: 0,
+                notes: Vec::new(),
                 playbook: playbook.into(),
                 graph: Default::default(),
                 params: Vec::new(),
@@ -84,6 +86,7 @@ impl Builder {
             builtin: self.registry.builtins[builtin].clone(),
             args,
             modifiers: None,
+            closures: Vec::new(),
         });
         for Reference { step, path } in reads {
             self.plan.graph.add_edge(
@@ -132,6 +135,7 @@ impl Builder {
             min: None,
             max: None,
             secret: false,
+            at: None,
         });
         self.plan.params.last_mut().expect("it was just pushed")
     }
