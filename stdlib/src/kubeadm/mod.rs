@@ -3,8 +3,10 @@
 // Until all builtins are registered.
 #![allow(dead_code, reason = "the builtins that use it follow")]
 
+mod api;
 mod config;
 mod init;
+mod node;
 
 use std::sync::Arc;
 

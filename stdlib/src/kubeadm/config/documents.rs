@@ -1,8 +1,9 @@
 //! YAML documents as JSON values: reading, writing, merging.
 
 use psprun_engine::StepError;
-use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::manifest::{Manifest, to_yaml_documents};
 
 /// Reads the documents of a YAML text; empty ones are left out. Of a key that comes twice the last wins, as for
 /// kubeadm.
@@ -10,16 +11,12 @@ use serde_json::{Map, Value};
 /// # Errors
 /// The text is no YAML.
 pub fn parse(what: &str, text: &str) -> Result<Vec<Value>, StepError> {
-    let mut documents = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(text) {
-        let value = Value::deserialize(document).map_err(|error| {
-            StepError::new("psprun::kubeadm::yaml", format!("{what} is no YAML: {error}"))
-        })?;
-        if !value.is_null() {
-            documents.push(value);
-        }
-    }
-    Ok(documents)
+    let manifest = Manifest::read(what, text)?;
+    Ok(manifest
+        .documents
+        .into_iter()
+        .map(|document| document.value)
+        .collect())
 }
 
 /// The documents as one YAML text.
@@ -27,8 +24,7 @@ pub fn parse(what: &str, text: &str) -> Result<Vec<Value>, StepError> {
 /// # Errors
 /// A value that YAML cannot hold (there is none in JSON).
 pub fn write(documents: &[Value]) -> Result<String, StepError> {
-    let texts: Result<Vec<String>, _> = documents.iter().map(serde_yaml::to_string).collect();
-    texts.map(|texts| texts.join("---\n")).map_err(|error| {
+    to_yaml_documents(documents).map_err(|error| {
         StepError::new(
             "psprun::kubeadm::yaml",
             format!("the configuration is no YAML: {error}"),
@@ -97,8 +93,9 @@ mod tests {
         assert!(
             parse("the text", "a: [")
                 .unwrap_err()
-                .message
-                .starts_with("the text is no YAML")
+                .at
+                .unwrap_or_default()
+                .starts_with("the text:")
         );
     }
 
