@@ -2,7 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
@@ -63,8 +65,12 @@ fn start(command: &Command) -> std::io::Result<Child> {
     let Some((program, arguments)) = command.argv.split_first() else {
         return Err(ErrorKind::NotFound.into());
     };
-    let mut start = std::process::Command::new(program);
+    let mut start = match find_program(program, command) {
+        Some(path) => std::process::Command::new(path),
+        None => std::process::Command::new(program),
+    };
     start
+        .arg0(program)
         .args(arguments)
         .envs(&command.env)
         // Its own group: so all of it can be ended, and a Ctrl-C at the terminal reaches psprun alone. No `pre_exec`:
@@ -81,6 +87,26 @@ fn start(command: &Command) -> std::io::Result<Child> {
         start.current_dir(folder);
     }
     start.spawn()
+}
+
+/// Where a program that is given by its name alone is. The system would find it too, by trying to execute it in folder
+/// after folder, which costs more than to look.
+fn find_program(name: &str, command: &Command) -> Option<PathBuf> {
+    if name.contains('/') || name.is_empty() {
+        return None;
+    }
+    let folders = match command.env.get("PATH") {
+        Some(path) => path.into(),
+        None => std::env::var_os("PATH")?,
+    };
+    std::env::split_paths(&folders)
+        // A relative one would count from the command's folder.
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| {
+            path.metadata()
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
 }
 
 /// Feeds and reads the command until it has closed its output, or ended.

@@ -94,6 +94,15 @@ async fn env_and_cwd_are_the_commands() {
 }
 
 #[tokio::test]
+async fn a_program_is_found_in_the_path_that_the_command_is_given() {
+    let mut command = Command::new(["sh", "-c", "echo $0"]);
+    command.env.insert("PATH".to_owned(), "/bin".to_owned());
+    assert_eq!(done(command.clone()).await.stdout, "sh\n");
+    command.env.insert("PATH".to_owned(), "/nonexistent".to_owned());
+    assert_eq!(failed(command).await.code, "psprun::host::missing_program");
+}
+
+#[tokio::test]
 async fn without_stdin_a_reader_sees_the_end_at_once() {
     assert_eq!(done(Command::new(["cat"])).await.stdout, "");
 }
