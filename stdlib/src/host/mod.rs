@@ -1,4 +1,7 @@
-//! Builtins of this group, one file each.
+//! Builtins that act on a machine, one file each.
+
+mod command_line;
+mod run;
 
 use std::sync::Arc;
 
@@ -8,5 +11,5 @@ use crate::target::Target;
 
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
-    let _ = (registry, target);
+    registry.add(run::Run(target.clone()));
 }
