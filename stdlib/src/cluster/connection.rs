@@ -26,8 +26,8 @@ impl Clusters {
     }
 
     /// The target, for its clock.
-    pub fn target(&self) -> &dyn Target {
-        &*self.target
+    pub fn target(&self) -> &Arc<dyn Target> {
+        &self.target
     }
 
     /// A client for a cluster. No request is made yet.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use futures::future;
+use futures::future::{self, BoxFuture, FutureExt};
 use kube::Client;
 use kube::core::discovery::ApiResource;
 use psprun_engine::StepError;
@@ -16,7 +16,7 @@ use psprun_engine::diagnostic::did_you_mean;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::failure::{failed, status_of};
+use super::error::{explain, is_not_found};
 
 /// A kind of object that a server offers, in one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -293,7 +293,7 @@ impl Discovery {
 pub async fn server_version(client: &Client) -> Result<ServerVersion, StepError> {
     get(client, "/version")
         .await
-        .map_err(|error| failed("read the version of the API server", &error))
+        .map_err(|error| explain("read the version of the API server", &error))
 }
 
 impl Known {
@@ -326,11 +326,11 @@ impl Known {
                 self.lists.insert(api_version.to_owned(), kinds.clone());
                 Ok(Some(kinds))
             }
-            Err(error) if status_of(&error) == Some(404) => {
+            Err(error) if is_not_found(&error) => {
                 self.lists.remove(api_version);
                 Ok(None)
             }
-            Err(error) => Err(failed(&format!("list the kinds of {api_version}"), &error)),
+            Err(error) => Err(explain(&format!("list the kinds of {api_version}"), &error)),
         }
     }
 
@@ -340,21 +340,27 @@ impl Known {
             Some(groups) => groups,
             None => fetch_groups(client)
                 .await
-                .map_err(|error| failed("list the API groups", &error))?,
+                .map_err(|error| explain("list the API groups", &error))?,
         };
         let missing = groups
             .iter()
             .flat_map(|group| &group.versions)
             .filter(|version| !self.lists.contains_key(*version) && !self.broken.contains_key(*version));
-        let fetched =
-            future::join_all(missing.map(async |version| (version, fetch(client, version).await))).await;
+        let fetches: Vec<BoxFuture<'_, _>> = missing
+            .map(|version| {
+                fetch(client, version)
+                    .map(move |result| (version, result))
+                    .boxed()
+            })
+            .collect();
+        let fetched = future::join_all(fetches).await;
         for (version, result) in fetched {
             match result {
                 Ok(kinds) => {
                     self.lists.insert(version.clone(), kinds);
                 }
                 Err(error) if version == "v1" => {
-                    return Err(failed("list the kinds of v1", &error));
+                    return Err(explain("list the kinds of v1", &error));
                 }
                 // One group that is down (an aggregated server) must not hide all others.
                 Err(error) => {

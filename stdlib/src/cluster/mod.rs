@@ -1,11 +1,28 @@
 //! Builtins that act on a cluster's API, one file each.
 
+mod annotate;
 mod connection;
+mod delete;
 pub mod discovery;
-mod failure;
-
 pub mod error;
+mod get;
+mod gone;
 pub mod heal;
+mod label;
+mod metadata;
+mod namespace;
+mod object;
+mod patch;
+mod requests;
+mod scope;
+mod selector;
+mod taint;
+mod taints;
+#[cfg(test)]
+mod testing;
+mod untaint;
+mod watch;
+mod words;
 
 use std::sync::Arc;
 
@@ -17,5 +34,14 @@ use crate::target::Target;
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
     let clusters = Clusters::new(target);
-    let _ = (registry, clusters);
+    let clusters = || clusters.clone();
+    registry
+        .add(annotate::Annotate { clusters: clusters() })
+        .add(delete::Delete { clusters: clusters() })
+        .add(get::Get { clusters: clusters() })
+        .add(label::Label { clusters: clusters() })
+        .add(namespace::Namespace { clusters: clusters() })
+        .add(patch::Patch { clusters: clusters() })
+        .add(taint::TaintNodes { clusters: clusters() })
+        .add(untaint::UntaintNodes { clusters: clusters() });
 }
