@@ -8,6 +8,8 @@ pub mod http;
 pub mod kubeadm;
 pub mod manifest;
 pub mod target;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 

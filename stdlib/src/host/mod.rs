@@ -13,3 +13,11 @@ use crate::target::Target;
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
     registry.add(run::Run(target.clone()));
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn examples_plan() {
+        crate::testing::plan_examples("host::");
+    }
+}

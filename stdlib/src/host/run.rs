@@ -105,7 +105,7 @@ let on = swap.map(|it| it.code == 0);"#,
                 },
                 Example {
                     title: "a secret, through the environment",
-                    script: r#"let token = param("token", #{ default: "hush-hush", secret: true, doc: "token of the mirror" });
+                    script: r#"let token = param("token", #{ "default": "hush-hush", secret: true, doc: "token of the mirror" });
 sh("curl -fsS -H \"Authorization: Bearer $TOKEN\" https://mirror.example.com/ -o index", #{
     env: #{ TOKEN: token },
     unless: "test -s index",
