@@ -59,5 +59,12 @@ pub(crate) fn all() -> Vec<Call> {
             positional: &["items", "each"],
             types: vec![any, closure],
         },
+        // Rhai has a method of this name on lists, which would call the closure at once.
+        Call {
+            builtin: for_each.clone(),
+            name: "for_each",
+            positional: &["items", "each"],
+            types: vec![TypeId::of::<rhai::Array>(), closure],
+        },
     ]
 }

@@ -1,6 +1,6 @@
 //! Finds every cycle of a plan.
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::visit::EdgeRef;
 
 use super::{EdgeKind, Plan, StepId, show_path};
@@ -8,7 +8,11 @@ use crate::diagnostic::Diagnostic;
 
 /// Reports each group of steps that wait for each other, with the position of every edge in the group.
 pub(crate) fn check(plan: &Plan) -> Vec<Diagnostic> {
-    let mut groups: Vec<Vec<StepId>> = tarjan_scc(&plan.graph)
+    if plan.topological().len() == plan.len() {
+        return Vec::new();
+    }
+    // Not Tarjan's algorithm, which petgraph has as a recursion: a long chain would overflow the stack.
+    let mut groups: Vec<Vec<StepId>> = kosaraju_scc(&plan.graph)
         .into_iter()
         .filter(|group| group.len() > 1 || plan.graph.contains_edge(group[0], group[0]))
         .collect();

@@ -173,7 +173,8 @@ fn column(context: &NativeCallContext) -> u32 {
 
 /// A diagnostic as Rhai passes it on.
 pub(crate) fn raise(diagnostic: Diagnostic) -> Box<EvalAltResult> {
-    EvalAltResult::ErrorSystem(String::new(), Box::new(diagnostic)).into()
+    // Not a system error: Rhai adds the calls that led here to any other.
+    EvalAltResult::ErrorRuntime(Dynamic::from(diagnostic), Position::NONE).into()
 }
 
 impl Builder {
@@ -354,6 +355,9 @@ fn weight(expr: &Expr) -> usize {
 pub(crate) fn is_unknown(value: &Dynamic) -> bool {
     value.is::<Handle>()
         || value.is::<super::handle::Group>()
+        || value
+            .as_char()
+            .is_ok_and(|c| super::token::has_token(c.encode_utf8(&mut [0; 4])))
         || value
             .read_lock::<rhai::ImmutableString>()
             .is_some_and(|text| super::token::has_token(&text))

@@ -11,11 +11,11 @@ use crate::plan::StepId;
 pub(crate) fn register(engine: &mut Engine) {
     let list = [std::any::TypeId::of::<Array>()];
     engine.register_raw_fn("sequence", list, |context, args| {
-        let items = std::mem::take(args[0]).flatten().cast::<Array>();
+        let items = args[0].flatten_clone().cast::<Array>();
         builder::with(&context, |builder, at| combine(builder, at, &items, true))
     });
     engine.register_raw_fn("parallel", list, |context, args| {
-        let items = std::mem::take(args[0]).flatten().cast::<Array>();
+        let items = args[0].flatten_clone().cast::<Array>();
         builder::with(&context, |builder, at| combine(builder, at, &items, false))
     });
 }
@@ -80,7 +80,10 @@ fn part(builder: &mut Builder, item: &Dynamic) -> Result<Group, Diagnostic> {
     }
     Err(Diagnostic::new(
         "psprun::plan::no_step",
-        format!("this is a {}, not a step", item.type_name()),
+        format!(
+            "this is a {}, not a step",
+            super::errors::plain_type(item.type_name())
+        ),
     )
     .help("give handles, groups, or lists of these"))
 }

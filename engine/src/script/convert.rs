@@ -49,6 +49,6 @@ pub(crate) fn to_json(value: &Dynamic) -> Result<Value, String> {
             .map(|(key, item)| Ok((key.to_string(), to_json(item)?)))
             .collect()
     } else {
-        Err(format!("a {}", value.type_name()))
+        Err(format!("a {}", super::errors::plain_type(value.type_name())))
     }
 }

@@ -66,10 +66,8 @@ fn word(error: &EvalAltResult, registry: Option<&Registry>) -> Diagnostic {
         Diagnostic::new(code, message)
     }
     match error {
-        EvalAltResult::ErrorSystem(_, inner) => match inner.downcast_ref::<Diagnostic>() {
-            Some(diagnostic) => diagnostic.clone(),
-            None => new("psprun::plan::script", inner.to_string()),
-        },
+        EvalAltResult::ErrorRuntime(token, _) if token.is::<Diagnostic>() => token.clone_cast::<Diagnostic>(),
+        EvalAltResult::ErrorSystem(_, inner) => new("psprun::plan::script", inner.to_string()),
         EvalAltResult::ErrorParsing(kind, _) => syntax(kind),
         EvalAltResult::ErrorVariableNotFound(name, _) => new(
             "psprun::plan::no_variable",
@@ -220,7 +218,7 @@ fn plain_types(types: &str) -> String {
     types.split(", ").map(plain_type).collect::<Vec<_>>().join(", ")
 }
 
-fn plain_type(name: &str) -> String {
+pub(crate) fn plain_type(name: &str) -> String {
     let plain = match name {
         "&str | ImmutableString | String" | "string" | "ImmutableString" => "string",
         "i64" => "whole number",
@@ -230,6 +228,7 @@ fn plain_type(name: &str) -> String {
         "map" | "Map" => "map",
         "()" => "nothing",
         "Fn" | "FnPtr" => "closure",
+        other if other.contains("Range") => "range",
         other => other,
     };
     plain.to_owned()

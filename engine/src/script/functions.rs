@@ -102,6 +102,20 @@ fn native(
     }
 }
 
+/// The arguments by value. The first may be a variable of the script itself, which keeps its own; the others are Rhai's
+/// copies.
+fn values(args: &mut FnCallArgs) -> Vec<Dynamic> {
+    let mut values: Vec<Dynamic> = Vec::with_capacity(args.len());
+    for (index, arg) in args.iter_mut().enumerate() {
+        values.push(if index == 0 {
+            arg.flatten_clone()
+        } else {
+            std::mem::take(*arg)
+        });
+    }
+    values
+}
+
 fn set(
     module: &mut Module,
     name: &str,
@@ -121,7 +135,7 @@ fn set(
             types,
             native(move |context, args| {
                 builder::with(&context, |builder, at| {
-                    let mut args: Vec<Dynamic> = args.iter_mut().map(|arg| std::mem::take(*arg)).collect();
+                    let mut args = values(args);
                     let receiver = with_receiver.then(|| args.remove(0));
                     callable.call(
                         &mut Calling {
@@ -561,6 +575,7 @@ fn register_own(module: &mut Module, call: Call) {
                         };
                         let step = calling.builder.add_step(builtin.clone(), at)?;
                         let mut filled = Vec::new();
+                        let mut args = values(args);
                         for (name, value) in positional.iter().zip(args.iter_mut()) {
                             let mut intake = Intake {
                                 builder: calling.builder,
@@ -568,10 +583,10 @@ fn register_own(module: &mut Module, call: Call) {
                                 step,
                                 at,
                             };
-                            filled.push((Arc::from(*name), intake.take(std::mem::take(*value))?));
+                            filled.push((Arc::from(*name), intake.take(std::mem::take(value))?));
                         }
                         if with_options && let Some(options) = args.last_mut() {
-                            let options = std::mem::take(*options).flatten().cast::<Map>();
+                            let options = std::mem::take(options).flatten().cast::<Map>();
                             for (name, value) in options {
                                 modifiers::set(calling, step, &name, value)?;
                             }
@@ -590,7 +605,7 @@ fn register_own(module: &mut Module, call: Call) {
 
 /// Calls a pure function, or adds a step that will when something is not known yet.
 fn call_function(context: &NativeCallContext, function: Function, args: &mut FnCallArgs) -> Raised<Dynamic> {
-    let mut args: Vec<Dynamic> = args.iter_mut().map(|arg| std::mem::take(*arg)).collect();
+    let mut args = values(args);
     if args.iter().any(holds_unknown) {
         return builder::with(context, |builder, at| {
             let step = builder.add_step(crate::builtins::function(function), at)?;

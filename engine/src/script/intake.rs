@@ -80,6 +80,12 @@ impl Intake<'_, '_> {
             )
             .help("use the handle of one of its steps, or give the group to `.after(…)`"));
         }
+        if value
+            .as_char()
+            .is_ok_and(|c| has_token(c.encode_utf8(&mut [0; 4])))
+        {
+            return Err(torn());
+        }
         to_json(&value).map(Expr::Value).map_err(|what| {
             Diagnostic::new("psprun::plan::no_value", format!("{what} cannot be an argument"))
         })

@@ -10,10 +10,10 @@ const CALL_LEVELS: usize = 64;
 const EXPRESSION_DEPTH: usize = 128;
 /// Bytes of one string, or of all strings in one list or map.
 const STRING_SIZE: usize = 2 << 20;
-/// Items of one list, with the lists in it.
-const ARRAY_SIZE: usize = 200_000;
+/// Items of one list, with the lists in it. Rhai counts them anew at each change, so that a long list is slow to build.
+const ARRAY_SIZE: usize = 10_000;
 /// Entries of one map, with the maps in it.
-const MAP_SIZE: usize = 100_000;
+const MAP_SIZE: usize = 4_000;
 /// Variables at one time.
 const VARIABLES: usize = 4_096;
 /// Modules that are imported, repeats included.

@@ -21,6 +21,7 @@ mod params;
 mod planner;
 mod sources;
 mod token;
+mod words;
 
 pub use self::closure::Closure;
 pub(crate) use self::closure::{Captures, Closures, show_closures};

@@ -121,7 +121,10 @@ fn steps(
     }
     Err(Diagnostic::new(
         "psprun::plan::no_step",
-        format!("this is a {}, not a step", value.type_name()),
+        format!(
+            "this is a {}, not a step",
+            super::errors::plain_type(value.type_name())
+        ),
     )
     .help("give the handle that a builtin returned, or a list of handles"))
 }

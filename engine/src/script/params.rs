@@ -59,7 +59,7 @@ pub(crate) fn register(engine: &mut Engine) {
             .chain(std::iter::repeat_n(any, arity - 1))
             .collect();
         engine.register_raw_fn("param", types, move |context, args| {
-            let args: Vec<Dynamic> = args.iter_mut().map(|arg| std::mem::take(*arg)).collect();
+            let args: Vec<Dynamic> = args.iter().map(|arg| arg.flatten_clone()).collect();
             builder::with(&context, |builder, at| declare(builder, at, args))
         });
     }

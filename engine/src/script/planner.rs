@@ -9,7 +9,7 @@ use super::builder::{self, Builder};
 use super::closure::Closures;
 use super::modules::Modules;
 use super::sources::Sources;
-use super::{Param, Values, combine, errors, functions, limits, look, modifiers, names, params};
+use super::{Param, Values, combine, errors, functions, limits, look, modifiers, names, params, words};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Plan, check_cycles};
 use crate::registry::Registry;
@@ -263,6 +263,7 @@ fn engine(registry: &Registry, sources: &Arc<Sources>) -> Engine {
     limits::set(&mut engine);
     engine.on_print(|_| {});
     engine.on_debug(|_, _, _| {});
+    words::register(&mut engine);
     functions::register_handles(&mut engine);
     look::register(&mut engine);
     modifiers::register(&mut engine);
@@ -271,6 +272,7 @@ fn engine(registry: &Registry, sources: &Arc<Sources>) -> Engine {
     functions::register(&mut engine, registry);
     register_file(&mut engine);
     register_print(&mut engine);
+    refuse_sleep(&mut engine);
     engine
 }
 
@@ -313,6 +315,19 @@ fn register_print(engine: &mut Engine) {
                 })
             },
         );
+    }
+}
+
+/// Planning waits for nothing.
+fn refuse_sleep(engine: &mut Engine) {
+    for time in [std::any::TypeId::of::<i64>(), std::any::TypeId::of::<f64>()] {
+        engine.register_raw_fn("sleep", [time], |context, _| {
+            builder::with(&context, |_, _| {
+                Err::<(), _>(Diagnostic::new("psprun::plan::sleep", "a playbook cannot wait while it is planned").help(
+                    "wait in a step: `cluster.wait_ready(…)`, or `.until(|out| …)` on a step that looks again",
+                ))
+            })
+        });
     }
 }
 

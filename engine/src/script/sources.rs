@@ -52,9 +52,6 @@ impl Sources {
     }
 
     /// The text of a script that was used.
-    pub(crate) fn script(&self, name: &str) -> Option<Arc<str>> {
-        self.scripts.lock().ok()?.get(name).cloned()
-    }
 
     /// The module of this path, as `import "cni/flannel"` names it.
     pub(crate) fn module(&self, path: &str) -> Result<Module, Diagnostic> {
