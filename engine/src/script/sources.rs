@@ -1,8 +1,7 @@
 //! The files that a playbook may use: those in its own folder, and those of the library. No others.
 
-use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::limits;
 use super::planner::{Library, Playbook};
@@ -15,15 +14,13 @@ pub(crate) struct Sources {
     /// What the folder is called towards people: the playbook's own path without its file name.
     shown_folder: String,
     library: Option<Arc<dyn Library>>,
-    /// What was read, by the name that is shown to people.
-    scripts: Mutex<HashMap<Arc<str>, Arc<str>>>,
 }
 
 /// A module that was found.
 pub(crate) struct Module {
     /// The name that is shown to people.
     pub(crate) name: Arc<str>,
-    pub(crate) script: Arc<str>,
+    pub(crate) script: String,
 }
 
 /// Where a script's relative paths start: a folder on disk or in the library.
@@ -42,16 +39,8 @@ impl Sources {
             Some(parent) if !parent.as_os_str().is_empty() => format!("{}/", parent.display()),
             _ => String::new(),
         };
-        let scripts = HashMap::from([(playbook.name.clone(), Arc::from(playbook.script.as_str()))]);
-        Self {
-            folder: playbook.folder.clone(),
-            shown_folder,
-            library,
-            scripts: Mutex::new(scripts),
-        }
+        Self { folder: playbook.folder.clone(), shown_folder, library }
     }
-
-    /// The text of a script that was used.
 
     /// The module of this path, as `import "cni/flannel"` names it.
     pub(crate) fn module(&self, path: &str) -> Result<Module, Diagnostic> {
@@ -97,11 +86,7 @@ impl Sources {
                 format!("the module `{name}` is no UTF-8 text"),
             )
         })?;
-        let (name, script): (Arc<str>, Arc<str>) = (name.into(), script.into());
-        if let Ok(mut scripts) = self.scripts.lock() {
-            scripts.insert(name.clone(), script.clone());
-        }
-        Ok(Module { name, script })
+        Ok(Module { name: name.into(), script })
     }
 
     /// All modules that could be imported.
