@@ -7,6 +7,7 @@ mod api;
 mod config;
 mod init;
 mod node;
+mod reset;
 
 use std::sync::Arc;
 
@@ -16,5 +17,5 @@ use crate::target::Target;
 
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
-    let _ = (registry, target);
+    registry.add(reset::Reset::new(target));
 }

@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use psprun_engine::{Context, StepError};
+use sha2::{Digest, Sha256};
 
 use super::paths;
+use super::record::KubeconfigCopy;
 use crate::target::{Host, User, WriteOptions};
 
 /// Where a copy is and whether it was made now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Copied {
     /// Written now.
-    Made(String),
+    Made(KubeconfigCopy),
     /// It was there.
     There(String),
     /// Another file is in the place: its path.
@@ -71,7 +73,19 @@ pub async fn make(host: &dyn Host) -> Result<Copied, StepError> {
         )
         .await?;
     }
-    Ok(Copied::Made(path))
+    Ok(Copied::Made(KubeconfigCopy {
+        path,
+        sha256: sha256(&admin),
+        folder_made: is_new,
+    }))
+}
+
+/// The hex SHA-256 of a content.
+pub fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Tells the user of a file that was left alone.

@@ -41,9 +41,23 @@ pub struct Record {
     pub finished: bool,
     /// What was there before.
     pub before: Before,
+    /// The pods' networks, as far as they are known.
+    #[serde(default)]
+    pub networks: Vec<String>,
     /// The copies of the kubeconfig that were made.
     #[serde(default)]
-    pub copies: Vec<String>,
+    pub copies: Vec<KubeconfigCopy>,
+}
+
+/// A copy of the kubeconfig.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KubeconfigCopy {
+    /// Where it is.
+    pub path: String,
+    /// The hex SHA-256 of its content: it is removed when it is still the same.
+    pub sha256: String,
+    /// Whether its folder was made for it.
+    pub folder_made: bool,
 }
 
 /// What was there before.
@@ -119,15 +133,15 @@ impl Record {
     /// # Errors
     /// It cannot be written.
     pub async fn begin(host: &dyn Host, by: &str) -> Result<Self, StepError> {
-        let before = match Self::read(host).await? {
-            Some(old) => old.before,
-            None => Before::look(host).await?,
+        let mut record = match Self::read(host).await? {
+            Some(old) => old,
+            None => Self {
+                before: Before::look(host).await?,
+                ..Self::default()
+            },
         };
-        let record = Self {
-            by: by.to_owned(),
-            before,
-            ..Self::default()
-        };
+        record.by = by.to_owned();
+        record.finished = false;
         record.write(host).await?;
         Ok(record)
     }
