@@ -248,4 +248,61 @@ mod tests {
         );
         assert_eq!(words(r#"-A X --comment "" "#), ["-A", "X", "--comment", ""]);
     }
+
+    /// What `iptables-restore --noflush` does with a script, as far as a script of ours goes.
+    fn restored(save: &str, script: &str) -> String {
+        let mut table = "";
+        let mut deleted: Vec<(&str, String)> = Vec::new();
+        let mut gone: Vec<(&str, &str)> = Vec::new();
+        for line in script.lines() {
+            match line.split_once(' ') {
+                Some(("-D", rule)) => deleted.push((table, format!("-A {rule}"))),
+                Some(("-X", chain)) => gone.push((table, chain)),
+                Some(("-F", _)) => {}
+                None if line.starts_with('*') => table = line,
+                None if line == "COMMIT" => {}
+                _ => unreachable!("{line}"),
+            }
+        }
+        let mut kept = String::new();
+        for line in save.lines() {
+            if line.starts_with('*') {
+                table = line;
+            }
+            let chain = line
+                .trim_start_matches(':')
+                .split(' ')
+                .find(|word| *word != "-A")
+                .unwrap_or_default();
+            if gone.contains(&(table, chain)) {
+                continue;
+            }
+            if let Some(at) = deleted.iter().position(|(of, rule)| *of == table && rule == line) {
+                deleted.remove(at);
+                continue;
+            }
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        assert!(deleted.is_empty(), "{deleted:?}");
+        kept
+    }
+
+    #[test]
+    fn a_real_clusters_rules_go_and_others_stay() {
+        // kube-proxy 1.20.2 and flannel on the bed's node, with rules of others put there before.
+        let cluster = include_str!("testdata/flannel-kube-proxy-1.20.2.save");
+        let before = include_str!("testdata/before.save");
+        let found = removal(cluster, &pods()).unwrap();
+        insta::assert_snapshot!(found.script);
+        let rules = |save: &str| -> Vec<String> {
+            let lines = save
+                .lines()
+                .filter(|line| line.starts_with("-A ") || line.ends_with("- [0:0]"));
+            lines.map(str::to_owned).collect()
+        };
+        let after = restored(cluster, &found.script);
+        assert_eq!(rules(&after), rules(before));
+        assert_eq!(removal(&after, &pods()), None);
+    }
 }
