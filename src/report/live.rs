@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use psprun_engine::plan::show_duration;
 use psprun_engine::{Consumer, Event, EventKind, State};
 
 use super::line::{End, Look};
 use super::plain::{count, interrupted};
+use super::screen::Screen;
 use super::{LAST_LINES, plain_text};
 
 /// How often the display is drawn anew.
@@ -55,18 +55,15 @@ impl Live {
         let thread = std::thread::Builder::new()
             .name("display".to_owned())
             .spawn(move || {
-                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-                if let Ok(style) = ProgressStyle::with_template("{msg}") {
-                    bar.set_style(style);
-                }
+                let mut screen = Screen::new(Box::new(std::io::stderr()));
                 loop {
                     let waited = stopped.recv_timeout(TICK);
-                    draw(&drawn, &bar);
-                    if waited != Err(RecvTimeoutError::Timeout) {
+                    let running = waited == Err(RecvTimeoutError::Timeout);
+                    draw(&drawn, &mut screen, running);
+                    if !running {
                         break;
                     }
                 }
-                bar.finish_and_clear();
             })
             .ok();
         Self {
@@ -103,23 +100,24 @@ impl Consumer for Live {
     }
 }
 
-fn draw(board: &Mutex<Board>, bar: &ProgressBar) {
-    let (above, frame) = {
-        let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
-        let (height, width) = console::Term::stderr()
-            .size_checked()
-            .map_or((24, 80), |(height, width)| {
-                (usize::from(height), usize::from(width))
-            });
-        // The last column stays free: some terminals wrap there.
-        board.look.width = Some(width.saturating_sub(1).max(20));
-        let frame = board.frame(height, Instant::now());
-        (std::mem::take(&mut board.above), frame)
+/// Draws the board; once the run has ended, only what scrolls up stays.
+fn draw(board: &Mutex<Board>, screen: &mut Screen, running: bool) {
+    let (height, width) = console::Term::stderr()
+        .size_checked()
+        .map_or((24, 80), |(height, width)| {
+            (usize::from(height), usize::from(width))
+        });
+    let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
+    // The last column stays free: some terminals wrap there.
+    board.look.width = Some(width.saturating_sub(1).max(20));
+    let above = std::mem::take(&mut board.above);
+    let below = if running {
+        board.frame(height, Instant::now())
+    } else {
+        Vec::new()
     };
-    if !above.is_empty() {
-        bar.println(above.join("\n"));
-    }
-    bar.set_message(frame.join("\n"));
+    drop(board);
+    screen.draw(&above, below);
 }
 
 impl Board {

@@ -5,6 +5,7 @@ mod heartbeat;
 mod line;
 mod live;
 mod plain;
+mod screen;
 mod summary;
 
 use std::io::Write;
