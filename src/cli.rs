@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use clap::{ArgAction, Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::diagnose::{self, Style};
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, reason};
 use crate::report::Verbosity;
 use crate::terminal::{self, Colour, Terminal};
 use crate::verbs::{builtins, completions, fork, graph, man, params, playbooks, run};
@@ -177,14 +177,17 @@ fn end(terminal: Terminal, result: Result<Exit, Stop>) -> Exit {
         Ok(exit) => exit,
         Err(Stop::NobodyReads) => Exit::Done,
         Err(Stop::CannotWrite(error)) => {
-            terminal::complain(&format!("psprun: cannot write to standard output: {error}\n"));
+            terminal::complain(&format!(
+                "psprun: cannot write to standard output: {}\n",
+                reason(&error)
+            ));
             Exit::Failed
         }
         Err(Stop::Wrong(diagnostics, source)) => {
             let style = Style {
                 colour: terminal.stderr_colour,
                 unicode: terminal.unicode,
-                width: terminal.width,
+                width: terminal.stderr_width,
             };
             terminal::complain(&diagnose::draw_all(&diagnostics, source.as_ref(), style));
             Exit::Usage

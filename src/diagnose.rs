@@ -1,14 +1,15 @@
 //! Errors as people see them: code, message, the lines of the playbook that it is about, and what to do.
 
+mod excerpt;
+
 use std::fmt;
 use std::sync::Arc;
 
-use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
-    SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
-};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters, ThemeStyles};
 use psprun_engine::event::Failure;
 use psprun_engine::{Diagnostic, Location};
+
+use self::excerpt::Excerpt;
 
 /// Gives a script or manifest by the name that a [`Location`] has.
 pub type Source = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -20,9 +21,14 @@ pub struct Style {
     pub colour: bool,
     /// With Unicode's lines.
     pub unicode: bool,
-    /// Columns.
-    pub width: usize,
+    /// Columns of the terminal; `None` in a log, where nothing needs to be cut.
+    pub width: Option<usize>,
 }
+
+/// How wide text is wrapped where no terminal says it.
+const FALLBACK_WIDTH: usize = 100;
+/// What miette draws left of a script's lines, and what a label's words want at their right.
+const MARGIN: usize = 8;
 
 /// Draws everything that is wrong with a playbook or with what was asked for.
 pub fn draw_all(diagnostics: &[Diagnostic], source: Option<&Source>, style: Style) -> String {
@@ -53,8 +59,11 @@ pub fn draw_failure(step: &str, failure: &Failure, source: Option<&Source>, styl
     if let Some(place) = &failure.file {
         labels.push((parse_location(place), "here".to_owned()));
     }
-    labels.push((failure.at.clone(), format!("step `{step}`")));
-    let message = format!("step `{step}` failed: {}", failure.message);
+    labels.push((failure.at.clone(), "this step".to_owned()));
+    let message = match failure.message.strip_prefix("check failed") {
+        Some(rest) => format!("check `{step}` failed{rest}"),
+        None => format!("step `{step}` failed: {}", failure.message),
+    };
     draw(
         &failure.code,
         &message,
@@ -107,20 +116,15 @@ fn draw(
             .filter(|(location, _)| &*location.file == file)
             .collect();
         let text = source.and_then(|source| source(file));
-        let Some((text, spans)) = text.and_then(|text| {
-            let spans = spans(&text, &places)?;
-            Some((text, spans))
-        }) else {
+        let room = style.width.map(|width| width.saturating_sub(MARGIN).max(MARGIN));
+        let Some((text, spans)) = text.and_then(|text| Excerpt::of(file, &text, &places, room)) else {
             // Without its text, a place can still be named.
             for (location, words) in places {
                 shown.message.push_str(&format!("\nat {location} ({words})"));
             }
             continue;
         };
-        let source = Some(Text {
-            name: file.to_owned(),
-            text,
-        });
+        let source = Some(text);
         if shown.source.is_none() {
             (shown.source, shown.labels) = (source, spans);
         } else {
@@ -136,7 +140,7 @@ fn draw(
     }
     let mut text = String::new();
     let handler = GraphicalReportHandler::new_themed(theme(style))
-        .with_width(style.width.max(30))
+        .with_width(style.width.unwrap_or(FALLBACK_WIDTH).max(30))
         .with_links(false)
         .with_context_lines(1);
     if handler.render_report(&mut text, &shown).is_err() {
@@ -166,84 +170,13 @@ fn trim_lines(text: &str) -> String {
     format!("{}\n", lines.join("\n").trim_matches('\n'))
 }
 
-/// Byte ranges for the places; `None` when one is not in the text.
-fn spans(text: &str, places: &[&(Location, String)]) -> Option<Vec<LabeledSpan>> {
-    places
-        .iter()
-        .enumerate()
-        .map(|(index, (location, words))| {
-            let span = span(text, location)?;
-            let label = (!words.is_empty()).then(|| words.clone());
-            Some(if index == 0 {
-                LabeledSpan::new_primary_with_span(label, span)
-            } else {
-                LabeledSpan::new_with_span(label, span)
-            })
-        })
-        .collect()
-}
-
-/// The word or sign at a place.
-fn span(text: &str, location: &Location) -> Option<SourceSpan> {
-    let line_index = usize::try_from(location.line).ok()?.checked_sub(1)?;
-    let line = text.split_inclusive('\n').nth(line_index)?;
-    let start = text
-        .split_inclusive('\n')
-        .take(line_index)
-        .map(str::len)
-        .sum::<usize>();
-    let line = line.trim_end();
-    let column = usize::try_from(location.column).ok()?.saturating_sub(1);
-    let inside = line
-        .char_indices()
-        .nth(column)
-        .map_or(line.len(), |(offset, _)| offset);
-    let rest = &line[inside..];
-    let word = rest
-        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
-        .unwrap_or(rest.len());
-    let length = if word > 0 {
-        rest[..word].trim_end_matches(':').len().max(1)
-    } else {
-        rest.chars().next().map_or(0, char::len_utf8)
-    };
-    Some((start + inside, length).into())
-}
-
-/// A script whose columns are counted in characters, where miette would count bytes.
-struct Text {
-    name: String,
-    text: String,
-}
-
-impl SourceCode for Text {
-    fn read_span<'a>(
-        &'a self,
-        span: &SourceSpan,
-        before: usize,
-        after: usize,
-    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let inner = self.text.read_span(span, before, after)?;
-        let start = inner.span().offset();
-        let line_start = self.text[..start].rfind('\n').map_or(0, |end| end + 1);
-        Ok(Box::new(MietteSpanContents::new_named(
-            self.name.clone(),
-            inner.data(),
-            *inner.span(),
-            inner.line(),
-            self.text[line_start..start].chars().count(),
-            inner.line_count(),
-        )))
-    }
-}
-
 /// What miette is given.
 #[derive(Default)]
 struct Shown {
     code: Option<String>,
     message: String,
     help: Option<String>,
-    source: Option<Text>,
+    source: Option<Excerpt>,
     labels: Vec<LabeledSpan>,
     related: Vec<Shown>,
     advice: bool,
@@ -305,6 +238,11 @@ mod tests {
 
     fn source() -> Source {
         Arc::new(|file| match file {
+            "wide.rhai" => Some(format!(
+                "{} wrong({}\n",
+                "let x = 1; ".repeat(20),
+                "1, ".repeat(50)
+            )),
             "a.rhai" => Some(SCRIPT.to_owned()),
             "x.yaml" => Some("kind: Pod\nspec:\n  colour: red\n".to_owned()),
             _ => None,
@@ -315,7 +253,7 @@ mod tests {
         Style {
             colour: false,
             unicode: true,
-            width,
+            width: Some(width),
         }
     }
 
@@ -346,7 +284,26 @@ mod tests {
     #[test]
     fn fits_forty_columns() {
         let text = draw_all(&[unknown_builtin()], Some(&source()), style(40));
+        for line in text.lines() {
+            assert!(console::measure_text_width(line) <= 40, "{line:?}");
+        }
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn shows_the_part_of_a_long_line_that_matters() {
+        let far_right =
+            Diagnostic::new("psprun::x", "it is wrong").at(Location::new("wide.rhai", 1, 222), "here");
+        let shown = draw_all(std::slice::from_ref(&far_right), Some(&source()), style(60));
+        for line in shown.lines() {
+            assert!(console::measure_text_width(line) <= 60, "{line:?}");
+        }
+        insta::assert_snapshot!(shown);
+        let in_a_log = Style {
+            width: None,
+            ..style(0)
+        };
+        assert!(draw_all(&[far_right], Some(&source()), in_a_log).contains("1, 1, 1,\n"));
     }
 
     #[test]
@@ -354,7 +311,7 @@ mod tests {
         let style = Style {
             colour: true,
             unicode: false,
-            width: 80,
+            width: Some(80),
         };
         let text = draw_all(&[unknown_builtin()], Some(&source()), style);
         assert!(text.is_ascii() || text.contains("größe"), "{text}");

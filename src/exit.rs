@@ -63,3 +63,12 @@ impl From<std::io::Error> for Stop {
         }
     }
 }
+
+/// Why the system refused, without its number.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}

@@ -27,14 +27,11 @@ pub struct Terminal {
     pub live: bool,
     /// Marks and lines may be more than ASCII.
     pub unicode: bool,
-    /// Columns of standard error; [`FALLBACK_WIDTH`] when it is no terminal.
-    pub width: usize,
+    /// Columns of standard error, when it is a terminal.
+    pub stderr_width: Option<usize>,
     /// Columns of standard output, when it is a terminal.
     pub stdout_width: Option<usize>,
 }
-
-/// How wide text is wrapped where no terminal says it.
-const FALLBACK_WIDTH: usize = 100;
 
 impl Terminal {
     /// Looks at the streams and the environment.
@@ -56,7 +53,7 @@ impl Terminal {
             stderr_colour: wanted(stderr_is_terminal),
             live: stderr_is_terminal && !dumb,
             unicode: speaks_unicode(terminal.as_deref(), locale.as_deref()),
-            width: columns(&console::Term::stderr()).unwrap_or(FALLBACK_WIDTH),
+            stderr_width: columns(&console::Term::stderr()),
             stdout_width: columns(&console::Term::stdout()),
         }
     }

@@ -8,7 +8,7 @@ use psprun_engine::script::Values;
 use psprun_engine::{Diagnostic, Location};
 use serde_json::Value;
 
-use crate::exit::Stop;
+use crate::exit::{Stop, reason};
 
 /// The options that give values.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -42,7 +42,7 @@ impl Args {
             let text = std::fs::read_to_string(file).map_err(|error| {
                 Diagnostic::new(
                     "psprun::values::unreadable",
-                    format!("cannot read the values file `{name}`: {error}"),
+                    format!("cannot read the values file `{name}`: {}", reason(&error)),
                 )
                 .help("--values takes a YAML file with the playbook's parameters, e.g. `cni: flannel`")
             })?;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use psprun_engine::{Consumer, Event};
 
 use super::Sink;
+use crate::exit::reason;
 
 /// Writes events; each line is flushed, so that a reader is never behind.
 pub struct EventLog {
@@ -57,7 +58,8 @@ impl Consumer for EventLog {
         if let Err(error) = self.write(event) {
             self.state.failed.store(true, Ordering::Release);
             (self.complain)(&format!(
-                "psprun: cannot write events: {error}; the run goes on without them\n"
+                "psprun: cannot write events: {}; the run goes on without them\n",
+                reason(&error)
             ));
         }
     }
@@ -94,6 +96,6 @@ mod tests {
         assert!(state.failed());
         let told = TOLD.lock().unwrap();
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("No space left"), "{told:?}");
+        assert!(told[0].contains("no space left"), "{told:?}");
     }
 }

@@ -126,7 +126,8 @@ impl Look {
         } else {
             self.mark(end.state)
         };
-        let took = if end.state == State::Skipped {
+        let never_started = end.attempts == 0;
+        let took = if never_started {
             String::new()
         } else {
             show_duration(Duration::from_millis(end.took_ms))
@@ -158,10 +159,15 @@ impl Look {
                 let why = end
                     .error
                     .map_or_else(|| summary.clone(), |error| one_line(&error.message));
+                let what = why
+                    .strip_prefix("check failed")
+                    .map(|what| what.trim_start_matches(':').trim());
+                let word = if what.is_some() { "check failed" } else { "failed" };
+                let why = what.unwrap_or(&why);
                 if allowed {
-                    format!("{} {why}", self.paint.yellow("failed (allowed):"))
+                    format!("{} {why}", self.paint.yellow(&format!("{word} (allowed):")))
                 } else {
-                    format!("{} {why}", self.paint.red("failed:"))
+                    format!("{} {why}", self.paint.red(&format!("{word}:")))
                 }
             }
             State::Pending | State::Ready | State::Running => summary,

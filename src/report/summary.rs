@@ -97,7 +97,7 @@ impl Summary {
         let style = Style {
             colour: self.look.paint.on,
             unicode: self.look.unicode,
-            width: self.look.width.unwrap_or(100),
+            width: self.look.width,
         };
         self.steps
             .iter()

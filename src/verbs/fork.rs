@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use psprun_engine::Diagnostic;
 
 use crate::cli::Surroundings;
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, reason};
 use crate::report::Verbosity;
 use crate::{bundled, suggest, terminal};
 
@@ -51,7 +51,7 @@ pub fn run(args: &Args, surroundings: &Surroundings) -> Result<Exit, Stop> {
         write(&to, psprun_plugins::read(from).unwrap_or_default()).map_err(|error| {
             Diagnostic::new(
                 "psprun::fork::unwritable",
-                format!("cannot write `{}`: {error}", to.display()),
+                format!("cannot write `{}`: {}", to.display(), reason(&error)),
             )
         })?;
     }
@@ -66,7 +66,7 @@ fn check_empty(dir: &Path, force: bool) -> Result<(), Diagnostic> {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            let message = format!("cannot write into `{}`: {error}", dir.display());
+            let message = format!("cannot write into `{}`: {}", dir.display(), reason(&error));
             return Err(Diagnostic::new("psprun::fork::unwritable", message));
         }
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap_mangen::Man;
 use psprun_engine::Diagnostic;
 
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, reason};
 use crate::{cli, suggest, terminal};
 
 /// Print a manual page, or write all of them
@@ -72,7 +72,7 @@ fn write_all(dir: &Path, pages: &[(String, Vec<u8>)]) -> Result<(), Stop> {
     let cannot = |error: std::io::Error| {
         Diagnostic::new(
             "psprun::man::unwritable",
-            format!("cannot write to `{}`: {error}", dir.display()),
+            format!("cannot write to `{}`: {}", dir.display(), reason(&error)),
         )
     };
     std::fs::create_dir_all(dir).map_err(cannot)?;

@@ -45,7 +45,14 @@ pub struct Args {
 /// The playbook cannot be evaluated far enough.
 pub fn run(args: &Args, surroundings: &Surroundings) -> Result<Exit, Stop> {
     let playbook = playbook::open(&args.playbook)?;
-    let mut params = Session::live().params(&playbook, &args.values.read()?)?;
+    let values = args.values.read()?;
+    let mut params = Session::live().params(&playbook, &values)?;
+    for param in &mut params {
+        // The planner went on with a stand-in.
+        if param.default.is_none() && !values.contains_key(&param.name) {
+            param.value = None;
+        }
+    }
     params.iter_mut().filter(|param| param.secret).for_each(mask);
     let text = match args.format {
         ListFormat::Json => to_json(&params),

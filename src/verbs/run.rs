@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::RangedU64ValueParser;
-use psprun_engine::plan::{Files, Plan, Selection};
+use psprun_engine::plan::{Files, Plan, Selection, SelectionError};
 use psprun_engine::run::{Interrupt, RunOptions, RunResult};
 use psprun_engine::{Consumer, Diagnostic};
 
 use crate::cli::Surroundings;
 use crate::diagnose::Source;
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, reason};
 use crate::report::{EventLog, EventLogState, Live, Look, Plain, Sink, Summary, Timeline, Verbosity};
 use crate::session::Session;
 use crate::terminal::{self, Paint, Terminal};
@@ -92,8 +92,19 @@ impl Choice {
         };
         match selection.apply(plan) {
             Ok(_) => Ok(selection),
-            Err(error) => Err(Diagnostic::new("psprun::plan::selection", error.message).into()),
+            Err(error) => Err(wrong_choice(&error).into()),
         }
+    }
+}
+
+/// The first line says what is wrong, the others what there is.
+fn wrong_choice(error: &SelectionError) -> Diagnostic {
+    let (message, help) = error.message.split_once('\n').unwrap_or((&error.message, ""));
+    let wrong = Diagnostic::new("psprun::plan::selection", message);
+    if help.is_empty() {
+        wrong
+    } else {
+        wrong.help(help.trim())
     }
 }
 
@@ -149,7 +160,7 @@ fn reporters(plan: &Plan, source: Source, surroundings: &Surroundings) -> [Box<d
         Box::new(Plain::new(look, verbosity, Box::new(io::stderr())))
     };
     let look = Look {
-        width: terminal.live.then_some(terminal.width),
+        width: terminal.stderr_width,
         ..look
     };
     let summary = Summary::new(
@@ -167,7 +178,12 @@ fn look(plan: &Plan, terminal: &Terminal, live: bool) -> Look {
         on: terminal.stderr_colour,
     };
     let names = plan.steps().map(|(_, step)| &*step.name);
-    Look::new(paint, terminal.unicode, live.then_some(terminal.width), names)
+    Look::new(
+        paint,
+        terminal.unicode,
+        terminal.stderr_width.filter(|_| live),
+        names,
+    )
 }
 
 fn open_events(path: &PathBuf) -> Result<Sink, Stop> {
@@ -177,7 +193,7 @@ fn open_events(path: &PathBuf) -> Result<Sink, Stop> {
     let file = File::create(path).map_err(|error| {
         Diagnostic::new(
             "psprun::events::unwritable",
-            format!("cannot write events to `{}`: {error}", path.display()),
+            format!("cannot write events to `{}`: {}", path.display(), reason(&error)),
         )
         .help("nothing was run; give --events a file that can be written, or `-` for standard output")
     })?;
@@ -193,7 +209,7 @@ fn execute(plan: &Plan, options: &RunOptions, consumers: Vec<Box<dyn Consumer>>)
     });
     // A blocking call that cannot be stopped (a name look-up, a stuck disk) must not hold up the exit.
     runtime.shutdown_background();
-    result.map_err(|error| Diagnostic::new("psprun::plan::selection", error.message).into())
+    result.map_err(|error| wrong_choice(&error).into())
 }
 
 fn exit(result: &RunResult, events: Option<&EventLogState>) -> Exit {

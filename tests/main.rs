@@ -1,0 +1,6 @@
+//! The tests of the whole program: one binary, so that it is linked once. What a module tests, its name says.
+
+#![expect(clippy::panic, reason = "tests")]
+
+mod cli;
+mod support;
