@@ -36,7 +36,7 @@ fn a_fork_plans_as_the_bundled_one_does() {
         );
         let graph = |playbook: &str| psprun.again().args(["graph", playbook, "-o", "mermaid"]).run();
         let (own, bundled) = (graph(&format!("mine/{name}.rhai")), graph(&name));
-        assert_eq!(own.code, Some(0), "{}", own.stderr);
+        assert_eq!(own.code, bundled.code, "{}", own.stderr);
         assert_eq!(own.stdout.lines().count(), bundled.stdout.lines().count());
     }
 }

@@ -26,7 +26,7 @@ fn the_first_stops_gently() {
         );
         let running = Psprun::new().playbook(&script).start();
         running.wait_for("started");
-        assert!(runs(seconds));
+        wait_until("its command runs", || runs(seconds));
         running.signal(signal);
         let told = running.finish();
         assert_eq!(told.code, Some(130), "{signal}: {}", told.all());

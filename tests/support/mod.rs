@@ -261,11 +261,15 @@ impl Finished {
     }
 }
 
-/// Without what differs from run to run: durations, times, the folder.
+/// Without what differs from run to run: durations, times, the folder, what is bundled.
 fn steady(text: &str, folder: &Path) -> String {
     let text = text.replace(&folder.display().to_string(), "[folder]");
     let mut steady = String::new();
     for line in text.split_inclusive('\n') {
+        // The list of what is bundled grows.
+        if line.trim_start().starts_with("bundled: ") {
+            continue;
+        }
         steady.push_str(&without_durations(line));
     }
     steady
