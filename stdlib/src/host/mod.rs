@@ -1,7 +1,13 @@
 //! Builtins that act on a machine, one file each.
 
 mod command_line;
+mod diff;
+mod file;
+mod mode;
+mod place;
+mod read;
 mod run;
+mod template;
 
 use std::sync::Arc;
 
@@ -11,7 +17,10 @@ use crate::target::Target;
 
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
+    registry.add(file::File(target.clone()));
+    registry.add(read::Read(target.clone()));
     registry.add(run::Run(target.clone()));
+    registry.add(template::Template(target.clone()));
 }
 
 #[cfg(test)]
