@@ -36,6 +36,25 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// A kind with namespaces (or `Node`, `Namespace`) that every server has, without asking it.
+    pub(crate) fn served(api_version: &str, kind: &str, plural: &str) -> Self {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        Self {
+            resource: ApiResource {
+                group: group.to_owned(),
+                version: version.to_owned(),
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                plural: plural.to_owned(),
+            },
+            namespaced: !matches!(kind, "Node" | "Namespace"),
+            verbs: ["get", "list", "watch"].map(str::to_owned).to_vec(),
+            short_names: Vec::new(),
+            singular: kind.to_lowercase(),
+            subresources: Vec::new(),
+        }
+    }
+
     /// Whether the server offers this verb.
     pub fn can(&self, verb: &str) -> bool {
         self.verbs.iter().any(|known| known == verb)

@@ -21,6 +21,7 @@ mod taints;
 #[cfg(test)]
 mod testing;
 mod untaint;
+mod wait_ready;
 mod watch;
 mod words;
 
@@ -43,5 +44,6 @@ pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
         .add(namespace::Namespace { clusters: clusters() })
         .add(patch::Patch { clusters: clusters() })
         .add(taint::TaintNodes { clusters: clusters() })
-        .add(untaint::UntaintNodes { clusters: clusters() });
+        .add(untaint::UntaintNodes { clusters: clusters() })
+        .add(wait_ready::WaitReady { clusters: clusters() });
 }

@@ -278,17 +278,17 @@ mod tests {
 
     #[test]
     fn nodes_are_named_selected_or_all() {
-        let nodes = |words: &[&str]| {
+        let shown = |words: &[&str]| {
             let words = Words(words.iter().map(|word| (*word).to_owned()).collect());
-            super::nodes(Scope::all(kind("", "v1", "Node", false), None), &words)
+            nodes(Scope::all(kind("", "v1", "Node", false), None), &words)
                 .unwrap()
                 .show()
         };
-        assert_eq!(nodes(&["all"]), "nodes");
-        assert_eq!(nodes(&["master"]), "node master");
-        assert_eq!(nodes(&["a", "b"]), "nodes a, b");
+        assert_eq!(shown(&["all"]), "nodes");
+        assert_eq!(shown(&["master"]), "node master");
+        assert_eq!(shown(&["a", "b"]), "nodes a, b");
         assert_eq!(
-            nodes(&["node-role.kubernetes.io/master="]),
+            shown(&["node-role.kubernetes.io/master="]),
             "nodes with node-role.kubernetes.io/master="
         );
     }

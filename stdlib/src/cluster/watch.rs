@@ -51,34 +51,14 @@ pub(crate) fn watch(
     target: &Arc<dyn Target>,
     scope: Scope,
 ) -> BoxStream<'static, Result<Change, StepError>> {
-    follow(client, target, scope, None)
-}
-
-/// As [`watch`], going on from a list that was read already: its `resourceVersion`.
-pub(crate) fn watch_from(
-    client: &kube::Client,
-    target: &Arc<dyn Target>,
-    scope: Scope,
-    resource_version: String,
-) -> BoxStream<'static, Result<Change, StepError>> {
-    follow(client, target, scope, Some(resource_version))
-}
-
-fn follow(
-    client: &kube::Client,
-    target: &Arc<dyn Target>,
-    scope: Scope,
-    resource_version: Option<String>,
-) -> BoxStream<'static, Result<Change, StepError>> {
-    let answered = resource_version.is_some();
     let watcher = Watcher {
         client: client.clone(),
         target: target.clone(),
         scope,
-        state: resource_version.map_or(State::Empty, State::Listed),
+        state: State::Empty,
         pause: Duration::ZERO,
         refused: 0,
-        answered,
+        answered: false,
     };
     // The work in progress lives in the stream: a consumer may drop the future of `next` at any time.
     stream::unfold(Some(watcher), |watcher| async {
