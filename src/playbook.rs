@@ -18,7 +18,12 @@ pub fn open(word: &str) -> Result<Playbook, Diagnostic> {
         return Err(folder(word));
     }
     if path.exists() {
-        return Playbook::open(path);
+        let mut playbook = Playbook::open(path)?;
+        // `#!/usr/bin/env psprun` is a comment, of the same length.
+        if playbook.script.starts_with("#!") {
+            playbook.script.replace_range(..2, "//");
+        }
+        return Ok(playbook);
     }
     match bundled::playbook_path(word) {
         Some(path) => Ok(from_library(path)),

@@ -23,14 +23,17 @@ pub struct Look {
 
 impl Look {
     /// A look with room for the names of a plan's steps.
-    pub fn new<'n>(
+    pub fn new(
         paint: Paint,
         unicode: bool,
         width: Option<usize>,
-        names: impl Iterator<Item = &'n str>,
+        names: impl Iterator<Item = impl AsRef<str>>,
     ) -> Self {
         const LONGEST: usize = 28;
-        let longest = names.map(console::measure_text_width).max().unwrap_or(0);
+        let longest = names
+            .map(|name| console::measure_text_width(name.as_ref()))
+            .max()
+            .unwrap_or(0);
         let room = width.map_or(LONGEST, |width| LONGEST.min(width / 3));
         Self {
             paint,

@@ -1,6 +1,6 @@
 //! What is told at the end of a run: failures in full, what they held up, what is worth knowing, times, counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,9 @@ impl Timeline {
 
 /// The outputs that are worth showing, by the names of their fields.
 const WORTH_SHOWING: &[&str] = &["kubeconfig", "join_command"];
+
+/// How much of one kind is told: who has a thousand failures is helped by the first few.
+const MOST: usize = 12;
 
 /// The last reporter.
 pub struct Summary {
@@ -99,17 +102,27 @@ impl Summary {
             unicode: self.look.unicode,
             width: self.look.width,
         };
-        self.steps
+        let failed: Vec<(&Ended, &Failure)> = self
+            .steps
             .iter()
             .filter_map(|step| Some((step, step.failure.as_ref()?)))
             .filter(|(_, failure)| !failure.allowed)
+            .collect();
+        let mut blocks: Vec<String> = failed
+            .iter()
+            .take(MOST)
             .map(|(step, failure)| diagnose::draw_failure(&step.name, failure, Some(&self.source), style))
-            .collect()
+            .collect();
+        if let Some(rest) = failed.get(MOST..).filter(|rest| !rest.is_empty()) {
+            blocks.push(format!("and {} more\n", count(rest.len(), "failure")));
+        }
+        blocks
     }
 
     /// Skipped and cancelled steps by reason, in the order of the reasons' first steps.
     fn held_up(&self) -> Option<String> {
         let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         for step in &self.steps {
             let word = match step.state {
                 State::Skipped => "skipped",
@@ -120,17 +133,30 @@ impl Summary {
                 Some(summary) => format!("{word}, {summary}"),
                 None => word.to_owned(),
             };
-            match groups.iter_mut().find(|(other, _)| *other == reason) {
-                Some((_, names)) => names.push(&step.name),
-                None => groups.push((reason, vec![&step.name])),
-            }
+            let place = *places.entry(reason.clone()).or_insert_with(|| {
+                groups.push((reason, Vec::new()));
+                groups.len() - 1
+            });
+            groups[place].1.push(&step.name);
         }
-        (!groups.is_empty()).then(|| {
-            groups
-                .iter()
-                .map(|(reason, names)| self.wrap(&format!("{reason}: "), names, ", "))
-                .collect()
-        })
+        if groups.is_empty() {
+            return None;
+        }
+        let mut text = String::new();
+        for (reason, names) in groups.iter().take(MOST) {
+            let more = names.len().saturating_sub(MOST);
+            let more = format!("and {more} more");
+            let mut shown: Vec<&str> = names.iter().take(MOST).copied().collect();
+            if names.len() > MOST {
+                shown.push(&more);
+            }
+            text.push_str(&self.wrap(&format!("{reason}: "), &shown, ", "));
+        }
+        if let Some(rest) = groups.get(MOST..).filter(|rest| !rest.is_empty()) {
+            let steps = rest.iter().map(|(_, names)| names.len()).sum();
+            text.push_str(&format!("and {} for other reasons\n", count(steps, "step")));
+        }
+        Some(text)
     }
 
     fn worth_showing(&self) -> Option<String> {
@@ -380,6 +406,34 @@ mod tests {
             ),
         ];
         assert_eq!(summary(None, Verbosity::Quiet, &events), "");
+    }
+
+    #[test]
+    fn a_thousand_failures_stay_readable() {
+        let names: Vec<String> = (0..1000).map(|n| format!("step-{n}")).collect();
+        let mut events: Vec<Event> = names.iter().map(|name| testing::failed(name, "no")).collect();
+        for name in &names {
+            let why = format!("needs `{name}`, which failed");
+            let next = format!("next-{name}");
+            events.push(testing::ended(
+                0,
+                &next,
+                State::Skipped,
+                0,
+                Some(&why),
+                Value::Null,
+            ));
+        }
+        let counts = Counts {
+            failed: 1000,
+            skipped: 1000,
+            ..Counts::default()
+        };
+        events.push(testing::run_finished(9, counts));
+        let text = summary(None, Verbosity::Normal, &events);
+        assert!(text.lines().count() < 250, "{text}");
+        assert!(text.contains("and 988 more failures"), "{text}");
+        assert!(text.contains("and 988 steps for other reasons"), "{text}");
     }
 
     #[test]

@@ -177,7 +177,11 @@ fn look(plan: &Plan, terminal: &Terminal, live: bool) -> Look {
     let paint = Paint {
         on: terminal.stderr_colour,
     };
-    let names = plan.steps().map(|(_, step)| &*step.name);
+    // The steps that a fan-out becomes have longer names than the fan-out: `deploy.0`.
+    let names = plan.steps().map(|(_, step)| match step.unfolds() {
+        true => format!("{}.0", step.name),
+        false => step.name.to_string(),
+    });
     Look::new(
         paint,
         terminal.unicode,

@@ -19,6 +19,24 @@ fn all_is_well() {
 }
 
 #[test]
+fn a_fan_out_unfolds() {
+    let script = "let found = sh(\"echo a b c\", #{ changes: false });\nlet words = found.map(|it| it.stdout.split(\" \"));\nlet all = for_each(words, |word| sh(`echo ${word}`));\n";
+    let told = Psprun::new().playbook(script).args(["--jobs", "1"]).run();
+    assert_eq!(told.code, Some(0));
+    insta::assert_snapshot!(told.all());
+}
+
+#[test]
+fn a_playbook_can_be_a_program() {
+    let script = "#!/usr/bin/env psprun\nlet a = sh(\"echo a\");\nlet b = oops();\n";
+    let told = Psprun::new().playbook(script).run();
+    assert_eq!(told.code, Some(2));
+    assert!(told.stderr.contains("playbook.rhai:3:9"), "{}", told.stderr);
+    let told = Psprun::new().playbook(&script.replace("oops()", "1")).run();
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+}
+
+#[test]
 fn the_verb_may_be_said() {
     let script = "check(\"x\", || true);";
     let said = Psprun::new().args(["run"]).playbook(script).run();

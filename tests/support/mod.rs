@@ -218,9 +218,16 @@ impl Running {
 }
 
 impl Drop for Running {
+    /// After a failed test, too, nothing is left.
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Ok(None) = self.child.try_wait() {
+            for _ in 0..2 {
+                self.signal("TERM");
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 
@@ -253,6 +260,16 @@ impl Finished {
     pub fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(path))
             .unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Whether a process works in the folder.
+    pub fn works(&self) -> bool {
+        let folder = self.folder.path().canonicalize().expect("it is there");
+        let processes = std::fs::read_dir("/proc").expect("a /proc");
+        processes
+            .flatten()
+            .filter_map(|process| std::fs::read_link(process.path().join("cwd")).ok())
+            .any(|cwd| cwd.starts_with(&folder))
     }
 
     /// A path in the folder.
