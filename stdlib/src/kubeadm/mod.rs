@@ -17,5 +17,6 @@ use crate::target::Target;
 
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
+    registry.add(init::Init::new(target));
     registry.add(reset::Reset::new(target));
 }

@@ -7,7 +7,7 @@ use psprun_engine::diagnostic::did_you_mean;
 pub const FLAG: &str = "enable-admission-plugins";
 
 /// The newest Kubernetes whose plugins are all in [`PLUGINS`]: names that a newer one adds are let through.
-const KNOWN_TO: u64 = 35;
+pub const KNOWN_TO: u64 = 35;
 
 struct Plugin {
     name: &'static str,

@@ -9,6 +9,9 @@ use super::flags::{self, Component};
 use super::{admission, documents, extra_documents, fields, subnets, unknown};
 use crate::kubeadm::init::args::Args;
 
+/// The fields of a document.
+type Fields = Map<String, Value>;
+
 /// For whom a configuration is written.
 #[derive(Debug, Clone, Copy)]
 pub struct For<'a> {
@@ -352,9 +355,9 @@ pub(super) fn registration(
 fn with_raw_config(
     args: &Args,
     api: Api,
-    mut cluster: Map<String, Value>,
-    mut node: Map<String, Value>,
-) -> Result<(Map<String, Value>, Map<String, Value>), StepError> {
+    mut cluster: Fields,
+    mut node: Fields,
+) -> Result<(Fields, Fields), StepError> {
     let of_cluster = fields::cluster(api);
     let of_init = fields::init(api);
     for (name, value) in &args.config {

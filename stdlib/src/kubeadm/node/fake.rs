@@ -214,6 +214,8 @@ pub struct FakeTarget {
     pub host: Arc<FakeHost>,
     /// The cluster's client.
     pub client: Mutex<Option<kube::Client>>,
+    /// How long was slept: no test waits.
+    pub slept: Mutex<std::time::Duration>,
 }
 
 impl FakeTarget {
@@ -222,6 +224,7 @@ impl FakeTarget {
         Arc::new(Self {
             host: host.clone(),
             client: Mutex::default(),
+            slept: Mutex::default(),
         })
     }
 }
@@ -241,9 +244,11 @@ impl Target for FakeTarget {
         unimplemented!("no builtin of kubeadm sends HTTP requests")
     }
 
-    async fn sleep(&self, _: std::time::Duration) {}
+    async fn sleep(&self, time: std::time::Duration) {
+        *self.slept.lock().unwrap() += time;
+    }
 
     fn now(&self) -> std::time::SystemTime {
-        std::time::SystemTime::now()
+        std::time::SystemTime::now() + *self.slept.lock().unwrap()
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod ca;
 pub mod copy;
+pub mod evidence;
 pub mod failure;
 pub mod kubeadm;
 pub mod kubeconfig;

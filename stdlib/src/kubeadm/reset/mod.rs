@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(super) use self::work::{reset, sink};
+pub use self::work::{reset, sink};
 use super::node::kubeadm::need_root;
 use crate::target::{HostRef, Target};
 

@@ -254,7 +254,7 @@ async fn remove_copies(host: &dyn Host, found: &Found, cleaned: &mut Cleaned) ->
     }
     for (path, hash, folder_made) in copies {
         let there = host.read(Path::new(&path)).await?;
-        if !there.is_some_and(|content| sha256(&content) == hash) {
+        if there.is_none_or(|content| sha256(&content) != hash) {
             continue;
         }
         host.remove(Path::new(&path)).await?;
