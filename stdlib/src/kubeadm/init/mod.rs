@@ -40,6 +40,8 @@ pub struct Output {
     pub kubeconfig: String,
     /// The context in it: null for the current one.
     pub context: Option<String>,
+    /// Whether this run made it: false when it was up already.
+    pub created: bool,
     /// Address and port of the API server, e.g. `10.89.0.11:6443`.
     pub endpoint: String,
     /// Version of the control plane, e.g. `v1.20.2`.

@@ -241,6 +241,7 @@ async fn collect(
     Ok(Output {
         kubeconfig: paths::ADMIN_CONF.to_owned(),
         context: None,
+        created: true,
         endpoint: admin.endpoint(),
         version: version.to_owned(),
         node_name: state::node_name(host).await?,
@@ -307,6 +308,7 @@ async fn unchanged(
     let output = Output {
         kubeconfig: paths::ADMIN_CONF.to_owned(),
         context: None,
+        created: false,
         endpoint: same.admin.endpoint(),
         version,
         node_name: state::node_name(host).await?,
