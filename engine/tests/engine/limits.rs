@@ -29,7 +29,9 @@ fn hostile_playbooks() {
             "{text}: {:?}",
             start.elapsed()
         );
+        let took = start.elapsed();
         let text: String = text.chars().take(60).collect();
+        eprintln!("{took:?} {text}");
         shown.push_str(&format!("{text}\n{problems}\n"));
     }
     insta::assert_snapshot!(shown);

@@ -1,0 +1,21 @@
+//! What goes wrong on a real cluster is named.
+
+use std::time::Instant;
+
+use super::node::Node;
+
+/// Without the policies the run ends with the denial as the cause, before any wait has timed out.
+#[test]
+#[ignore = "needs the real cluster: tests/run"]
+fn without_the_policies() {
+    let node = Node::up("nopolicy");
+    let start = Instant::now();
+    let output = node.try_run(
+        "cd /root/work && psprun kubeadm-psp.rhai --values bed.yaml --skip policies 2>&1",
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("PodSecurityPolicy: no providers available to validate pod request"), "{text}");
+    assert!(!text.contains("not ready after"), "a wait timed out instead of naming the cause:\n{text}");
+    eprintln!("denied after {:?}", start.elapsed());
+}
