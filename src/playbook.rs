@@ -19,9 +19,11 @@ pub fn open(word: &str) -> Result<Playbook, Diagnostic> {
     }
     if path.exists() {
         let mut playbook = Playbook::open(path)?;
-        // `#!/usr/bin/env psprun` is a comment, of the same length.
-        if playbook.script.starts_with("#!") {
-            playbook.script.replace_range(..2, "//");
+        // `#!/usr/bin/env psprun` is a comment: no `///`, which would document something, but of the same length.
+        for (mark, comment) in [("#!/", "// "), ("#!", "//")] {
+            if playbook.script.starts_with(mark) {
+                playbook.script.replace_range(..mark.len(), comment);
+            }
         }
         return Ok(playbook);
     }

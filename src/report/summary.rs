@@ -114,7 +114,7 @@ impl Summary {
             .map(|(step, failure)| diagnose::draw_failure(&step.name, failure, Some(&self.source), style))
             .collect();
         if let Some(rest) = failed.get(MOST..).filter(|rest| !rest.is_empty()) {
-            blocks.push(format!("and {} more\n", count(rest.len(), "failure")));
+            blocks.push(format!("and {}\n", count(rest.len(), "more failure")));
         }
         blocks
     }
