@@ -5,6 +5,7 @@ mod diff;
 mod file;
 mod mode;
 mod place;
+mod preflight;
 mod read;
 mod run;
 mod template;
@@ -18,6 +19,7 @@ use crate::target::Target;
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
     registry.add(file::File(target.clone()));
+    registry.add(preflight::Preflight(target.clone()));
     registry.add(read::Read(target.clone()));
     registry.add(run::Run(target.clone()));
     registry.add(template::Template(target.clone()));
