@@ -1,13 +1,12 @@
 //! Builtins around kubeadm, one file or folder each.
 
-// Until all builtins are registered.
-#![allow(dead_code, reason = "the builtins that use it follow")]
-
 mod api;
 mod config;
 mod init;
+mod join;
 mod node;
 mod reset;
+mod token;
 
 use std::sync::Arc;
 
@@ -18,5 +17,7 @@ use crate::target::Target;
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
     registry.add(init::Init::new(target));
+    registry.add(join::Join::new(target));
     registry.add(reset::Reset::new(target));
+    registry.add(token::Token::new(target));
 }

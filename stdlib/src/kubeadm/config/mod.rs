@@ -9,6 +9,7 @@ pub mod extra_documents;
 pub mod fields;
 pub mod flags;
 pub mod render;
+pub mod render_join;
 pub mod subnets;
 pub mod unknown;
 pub mod version;

@@ -117,6 +117,33 @@ pub async fn check_config(
     Ok(())
 }
 
+/// As [`check_config`], for `kubeadm join`: only `config migrate` reads such a document and does nothing else.
+///
+/// # Errors
+/// kubeadm does not take the configuration, or would go on without a part of it.
+pub async fn check_join_config(
+    host: &dyn Host,
+    context: &Context,
+    kubeadm: u64,
+    path: &str,
+) -> Result<(), StepError> {
+    // Older ones migrate clusters' configurations alone.
+    if kubeadm < 15 {
+        return Ok(());
+    }
+    let finished = run_quietly(
+        host,
+        context,
+        &["kubeadm", "config", "migrate", "--old-config", path],
+    )
+    .await?;
+    match ignored_parts(&finished.stderr) {
+        Some(error) => Err(error),
+        // What else may be wrong, `join` says with more words.
+        None => Ok(()),
+    }
+}
+
 /// What kubeadm says that it goes on without (`strict.go` and `initconfiguration.go`).
 pub fn ignored_parts(stderr: &str) -> Option<StepError> {
     let mut parts = Vec::new();

@@ -12,9 +12,6 @@ pub const BOOTSTRAP_CONF: &str = "/etc/kubernetes/bootstrap-kubelet.conf";
 /// The static pods.
 pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
 
-/// The certificates.
-pub const PKI: &str = "/etc/kubernetes/pki";
-
 /// The certificate of the cluster's authority.
 pub const CA_CRT: &str = "/etc/kubernetes/pki/ca.crt";
 
