@@ -220,7 +220,7 @@ fn name_the_verb(mut args: Vec<OsString>) -> Result<Vec<OsString>, Wrong> {
             }
         }
     }
-    if index < args.len() {
+    if args.len() > 1 {
         args.insert(1, "run".into());
     }
     Ok(args)
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(named("psprun help run"), "psprun help run");
         assert_eq!(named("psprun --version"), "psprun --version");
         assert_eq!(named("psprun"), "psprun");
-        assert_eq!(named("psprun -v"), "psprun -v");
+        assert_eq!(named("psprun -v"), "psprun run -v");
     }
 
     #[test]

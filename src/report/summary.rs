@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use psprun_engine::event::{Counts, Failure};
 use psprun_engine::plan::{Plan, StepId, show_duration};
+use psprun_engine::secrets::MASK;
 use psprun_engine::{Consumer, Event, EventKind, State};
 use serde_json::Value;
 
@@ -36,8 +37,16 @@ impl Timeline {
     }
 }
 
-/// The outputs that are worth showing, by the names of their fields.
-const WORTH_SHOWING: &[&str] = &["kubeconfig", "join_command"];
+/// What is worth showing of the output of a step that changed something: the way to a field, and what to do when a
+/// secret is masked in it.
+const WORTH_SHOWING: &[(&str, &str)] = &[
+    ("kubeconfig", ""),
+    ("copied_to", ""),
+    (
+        "join.command",
+        "`kubeadm token create --print-join-command` shows one with its token",
+    ),
+];
 
 /// How much of one kind is told: who has a thousand failures is helped by the first few.
 const MOST: usize = 12;
@@ -165,10 +174,8 @@ impl Summary {
             .iter()
             .flat_map(|step| step.worth.iter().map(move |(field, value)| (step, field, value)))
             .map(|(step, field, value)| {
-                format!(
-                    "{}\n  {value}\n",
-                    self.look.paint.bold(&format!("{}.{field}", step.name))
-                )
+                let name = self.look.paint.bold(&format!("{}.{field}", step.name));
+                format!("{name}\n  {}\n", value.replace('\n', "\n  "))
             })
             .collect();
         (!lines.is_empty()).then_some(lines)
@@ -316,7 +323,10 @@ impl Consumer for Summary {
                 took_ms: *took_ms,
                 at_ms: event.at_ms,
                 summary: summary.clone(),
-                worth: output.as_deref().map(worth).unwrap_or_default(),
+                worth: match (state, output) {
+                    (State::Done, Some(output)) => worth(output),
+                    _ => Vec::new(),
+                },
                 failure: error.as_deref().cloned(),
             }),
             EventKind::RunInterrupted { .. } => self.interrupted = true,
@@ -333,7 +343,14 @@ impl Consumer for Summary {
 fn worth(output: &Value) -> Vec<(&'static str, String)> {
     WORTH_SHOWING
         .iter()
-        .filter_map(|field| Some((*field, output.get(*field)?.as_str()?.to_owned())))
+        .filter_map(|(field, when_masked)| {
+            let pointer = format!("/{}", field.replace('.', "/"));
+            let mut value = output.pointer(&pointer)?.as_str()?.to_owned();
+            if value.contains(MASK) && !when_masked.is_empty() {
+                value.push_str(&format!("\n{when_masked}"));
+            }
+            Some((*field, value))
+        })
         .collect()
 }
 

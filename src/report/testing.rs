@@ -138,7 +138,10 @@ pub fn run_finished(at_ms: u64, counts: Counts) -> Event {
 
 /// A run with something of everything.
 pub fn eventful_run() -> Vec<Event> {
-    let cluster = json!({"kubeconfig": "/etc/kubernetes/admin.conf", "join_command": "kubeadm join 10.0.0.1:6443 --token ***"});
+    let cluster = json!({
+        "kubeconfig": "/etc/kubernetes/admin.conf",
+        "join": { "command": "kubeadm join 10.0.0.1:6443 --token ***" },
+    });
     let mut events = vec![
         run_started(9),
         started("preflight"),

@@ -227,3 +227,41 @@ fn exit(result: &RunResult, events: Option<&EventLogState>) -> Exit {
         Exit::Done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use psprun_engine::Location;
+    use psprun_engine::event::{Counts, Failure};
+
+    use super::*;
+
+    fn result(internal: Option<bool>, interrupted: bool) -> RunResult {
+        let failure = |internal| Failure {
+            code: "psprun::x".to_owned(),
+            message: "no".to_owned(),
+            help: None,
+            file: None,
+            at: Location::new("x.rhai", 1, 1),
+            allowed: false,
+            internal,
+        };
+        RunResult {
+            counts: Counts::default(),
+            failures: internal
+                .map(|internal| ("step".into(), failure(internal)))
+                .into_iter()
+                .collect(),
+            interrupted,
+            outputs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_exit_status_says_how_a_run_ended() {
+        assert_eq!(exit(&result(None, false), None), Exit::Done);
+        assert_eq!(exit(&result(Some(false), false), None), Exit::Failed);
+        assert_eq!(exit(&result(Some(true), false), None), Exit::Internal);
+        assert_eq!(exit(&result(None, true), None), Exit::Interrupted);
+        assert_eq!(exit(&result(Some(false), true), None), Exit::Interrupted);
+    }
+}
