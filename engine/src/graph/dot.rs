@@ -34,11 +34,11 @@ fn header(out: &mut String, view: &View<'_>) -> std::fmt::Result {
     let playbook = one_line(&view.plan.playbook);
     writeln!(out, "// {}: {}", playbook, view.summary())?;
     writeln!(out, "digraph {} {{", quoted(&playbook))?;
-    let mut title = format!("<b>{}</b><br/>{}", xml(&playbook), xml(&view.summary()));
+    let mut title = format!("<b>{}</b><br/>{}", html(&playbook), html(&view.summary()));
     title.push_str("<br/>thick: longest chain, dashed: order, faint: follows from other edges");
     for line in wrap_at_most(&view.params().join("  "), 100, 4) {
         if !line.is_empty() {
-            write!(title, "<br/>{}", xml(&line))?;
+            write!(title, "<br/>{}", html(&line))?;
         }
     }
     writeln!(
@@ -94,17 +94,17 @@ fn step(out: &mut String, view: &View<'_>, node: &Node<'_>, id: &str, options: &
         "<b>{}</b>  <font color=\"{ink}\">{}</font>",
         wrap_at_most(&node.name, COLUMNS, 3)
             .iter()
-            .map(|line| xml(line))
+            .map(|line| html(line))
             .collect::<Vec<_>>()
             .join("<br/>"),
-        xml(node.step.builtin())
+        html(node.step.builtin())
     );
     let mut line = |text: &str, size: usize| {
         if !text.is_empty() {
             let _ = write!(
                 label,
                 "<br align=\"left\"/><font point-size=\"{size}\">{}</font>",
-                xml(text)
+                html(text)
             );
         }
     };
@@ -182,6 +182,15 @@ fn ids(view: &View<'_>) -> Vec<String> {
         ids.push(id);
     }
     ids
+}
+
+/// A text between tags. Graphviz 2.42 refuses nothing there, and `]` or `]]` and nothing else.
+fn html(text: &str) -> String {
+    match text {
+        "" => " ".to_owned(),
+        text if text.bytes().all(|byte| byte == b']') => text.replace(']', "&#93;"),
+        text => xml(text),
+    }
 }
 
 /// An identifier.

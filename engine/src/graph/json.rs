@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::text::is_control;
 use super::view::View;
 use super::{Format, Options};
 use crate::diagnostic::Location;
@@ -106,7 +107,7 @@ fn render(plan: &Plan, options: &Options) -> String {
         version: VERSION,
         playbook: &plan.playbook,
         params: plan.params.iter().map(param).collect(),
-        nodes: view.nodes.iter().map(node).collect(),
+        nodes: view.nodes.iter().map(|node| self::node(&view, node)).collect(),
         edges: view
             .nodes
             .iter()
@@ -137,12 +138,32 @@ fn render(plan: &Plan, options: &Options) -> String {
         longest_chain: view.chain.iter().map(name).collect(),
     };
     // Strings, numbers and lists of them: there is nothing in it that JSON cannot hold.
-    let mut text = serde_json::to_string_pretty(&graph).unwrap_or_default();
+    let mut text = escape(serde_json::to_string_pretty(&graph).unwrap_or_default());
     text.push('\n');
     text
 }
 
-fn node<'v>(node: &'v super::view::Node<'_>) -> Node<'v> {
+/// Writes what could steer a terminal as `\u…`: JSON itself asks that only of some. All of it is inside strings.
+fn escape(text: String) -> String {
+    if text.is_ascii() && !text.contains('\x7f') {
+        return text;
+    }
+    let unseen = |c: char| c != '\n' && is_control(c);
+    let mut safe = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if unseen(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units)
+                .iter()
+                .for_each(|unit| safe.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn node<'v>(view: &View<'_>, node: &'v super::view::Node<'_>) -> Node<'v> {
     Node {
         name: &node.step.name,
         builtin: node.step.builtin(),
@@ -151,7 +172,7 @@ fn node<'v>(node: &'v super::view::Node<'_>) -> Node<'v> {
         args: &node.args,
         at: &node.step.at,
         wave: node.wave + 1,
-        on_longest_chain: node.on_chain,
+        on_longest_chain: node.on_chain || view.chain == [node.id],
         reads_only: node.step.builtin.spec().reads_only,
         unfolds: node.step.unfolds(),
         modifiers: node.step.modifiers().map(modifiers).unwrap_or_default(),

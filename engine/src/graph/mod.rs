@@ -2,8 +2,10 @@
 
 mod dot;
 mod json;
+mod layout;
 mod mermaid;
 mod style;
+mod svg;
 mod text;
 mod tree;
 mod view;
@@ -28,7 +30,13 @@ pub struct Format {
 }
 
 /// All formats; the first is the one for people.
-pub const FORMATS: &[Format] = &[tree::FORMAT, dot::FORMAT, mermaid::FORMAT, json::FORMAT];
+pub const FORMATS: &[Format] = &[
+    tree::FORMAT,
+    dot::FORMAT,
+    mermaid::FORMAT,
+    json::FORMAT,
+    svg::FORMAT,
+];
 
 /// What a drawing depends on besides the plan.
 #[derive(Debug, Clone)]

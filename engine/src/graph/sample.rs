@@ -517,3 +517,65 @@ pub(crate) fn layered(steps: usize) -> Plan {
     }
     b.build()
 }
+
+/// A small plan as random numbers shape it.
+#[derive(Debug, Clone)]
+pub(crate) struct Odd {
+    /// Name, what it says that it does, details, file.
+    pub steps: Vec<(String, String, String, String)>,
+    /// A step, one of those before it, and whether and what it reads.
+    pub edges: Vec<(usize, usize, Option<String>)>,
+    pub left_out: Vec<Option<String>>,
+    pub playbook: String,
+}
+
+pub(crate) fn odd(odd: &Odd) -> Plan {
+    let mut b = Builder::new(&odd.playbook);
+    b.builtin("do", Spec::new("one::work", "").subject("what"));
+    b.builtin("see", Spec::new("look", "").subject("what").reads_only());
+    b.builtin("for each", Spec::new("for_each", "").subject("what"));
+    b.param(
+        &odd.playbook,
+        "odd \u{1b}[31m",
+        json!("\u{1b}]0;\u{7}"),
+        json!("%%{init: {}}%%"),
+    );
+    let builtins = ["one::work", "look", "for_each"];
+    let mut ids: Vec<StepId> = Vec::new();
+    for (index, (name, what, details, file)) in odd.steps.iter().enumerate() {
+        // Names are unique, as the planner makes them.
+        let name = if odd.steps[..index].iter().any(|step| step.0 == *name) {
+            format!("{name}-{index}")
+        } else {
+            name.clone()
+        };
+        let mut args = vec![
+            ("what", known(what.as_str())),
+            ("config", known(details.as_str())),
+        ];
+        let edges = odd.edges.iter().filter(|edge| edge.0 == index && index > 0);
+        let (reads, follows): (Vec<_>, Vec<_>) = edges.partition(|edge| edge.2.is_some());
+        for (_, other, path) in reads {
+            let keys = [
+                Key::Name(path.as_deref().unwrap_or_default().into()),
+                Key::Index(-1),
+            ];
+            args.push((
+                "read",
+                Expr::Ref(Reference {
+                    step: ids[other % index],
+                    path: keys.into(),
+                }),
+            ));
+        }
+        let id = b.step(&name, builtins[index % 3], index as u32, &args);
+        if index % 2 == 0 {
+            b.at(id, file, 0);
+        }
+        let follows: Vec<StepId> = follows.iter().map(|edge| ids[edge.1 % index]).collect();
+        b.after(id, &follows);
+        b.modify(id, |m| m.tags = vec![details.as_str().into()]);
+        ids.push(id);
+    }
+    b.build()
+}

@@ -37,7 +37,8 @@ pub(super) fn visible(text: &str) -> String {
     safe
 }
 
-fn is_control(c: char) -> bool {
+/// Whether a character steers or reorders instead of being seen.
+pub(super) fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

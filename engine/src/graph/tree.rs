@@ -286,24 +286,15 @@ impl Page {
         self.out.push('\n');
         self.put(Style::Plain, "parameters");
         self.end_line();
-        let names = params
-            .iter()
-            .map(|p| width(&p.name))
-            .max()
-            .unwrap_or(0)
-            .min(self.width / 2);
+        let names: Vec<String> = params.iter().map(|param| one_line(&param.name)).collect();
+        let name_column = widest(&names).min(self.width / 2);
         let values: Vec<String> = params.iter().map(show_param).collect();
-        let value_column = values
-            .iter()
-            .map(|value| width(value))
-            .max()
-            .unwrap_or(0)
-            .min(self.width / 4);
-        for (param, value) in params.iter().zip(values) {
-            let name = fit(&param.name, names);
+        let value_column = widest(&values).min(self.width / 4);
+        for ((param, name), value) in params.iter().zip(names).zip(values) {
+            let name = fit(&name, name_column);
             self.pad(2);
             self.put(Style::Bold, &name);
-            self.pad(names + 2 - width(&name));
+            self.pad(name_column + 2 - width(&name));
             // What was set on the command line stands out.
             let style = if param.value == param.default {
                 Style::Plain
@@ -311,7 +302,7 @@ impl Page {
                 Style::Note
             };
             let doc = one_line(&param.doc);
-            let column = 2 + names + 2;
+            let column = 2 + name_column + 2;
             let doc_column = column + value_column + 2;
             if width(&value) > value_column || self.width < doc_column + NARROW {
                 self.put(style, &fit(&value, self.width - column));
@@ -417,4 +408,8 @@ fn tail(text: &str, columns: usize) -> String {
         rest = letters.as_str();
     }
     format!("…{rest}")
+}
+
+fn widest(texts: &[String]) -> usize {
+    texts.iter().map(|text| width(text)).max().unwrap_or(0)
 }

@@ -50,6 +50,7 @@ pub(super) struct Node<'p> {
     pub colour: &'static Colour,
     /// From 0.
     pub wave: usize,
+    /// Whether it is marked as part of the longest chain.
     pub on_chain: bool,
     /// What it waits for, one entry a step.
     pub needs: Vec<Need<'p>>,
@@ -74,7 +75,8 @@ impl<'p> View<'p> {
         }
         let chain = plan.longest_chain();
         let mut on_chain = vec![false; plan.len()];
-        for id in &chain {
+        // A single step is no chain that is worth a mark.
+        for id in chain.iter().filter(|_| chain.len() > 1) {
             on_chain[id.index()] = true;
         }
         let families = style::colours(plan.steps().map(|(_, step)| style::family(step.builtin.spec())));
