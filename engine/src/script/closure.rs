@@ -331,6 +331,7 @@ fn shorten(value: &Value) -> String {
 fn call(engine: &Engine, entry: &Entry, function: &FnPtr, args: &[Value]) -> Result<Dynamic, Diagnostic> {
     #[expect(deprecated, reason = "see above")]
     let context = entry.store.create_context(engine);
+    super::limits::start();
     function
         .call_raw(&context, None, args.iter().map(to_dynamic).collect::<Vec<_>>())
         .map_err(|error| errors::diagnose(&error, &entry.at.file, None))

@@ -105,6 +105,10 @@ fn word(error: &EvalAltResult, registry: Option<&Registry>) -> Diagnostic {
             "the playbook does not come to an end (too many operations while planning)",
         )
         .help("look for a loop without an end at this place"),
+        EvalAltResult::ErrorTerminated(..) => {
+            new("psprun::plan::limit", "the playbook takes too long to plan")
+                .help("look for a list or map that grows at each turn of a loop at this place")
+        }
         EvalAltResult::ErrorStackOverflow(_) => {
             new("psprun::plan::limit", "functions call each other too deeply")
                 .help("look for a recursion without an end")

@@ -1,5 +1,8 @@
 //! What a playbook may use while it is planned: enough for any honest one, and an end to any other.
 
+use std::cell::Cell;
+use std::time::Duration;
+
 use rhai::Engine;
 
 /// Operations of the script: a plan of 100,000 steps takes about two million, and none of these steps long.
@@ -19,6 +22,13 @@ const VARIABLES: usize = 4_096;
 /// Modules that are imported, repeats included.
 const MODULES: usize = 256;
 
+/// What a script may cost: this long, and a little more for each operation. An honest operation takes a tenth of that; one that
+/// copies a huge list at each turn takes many times as much.
+const COST: Duration = Duration::from_millis(800);
+const COST_OF_OPERATION: Duration = Duration::from_micros(2);
+/// Builds without optimisation are that much slower.
+const SLOWNESS: u32 = if cfg!(debug_assertions) { 25 } else { 1 };
+
 /// How many steps a plan may have.
 pub(crate) const STEPS: usize = 1_000_000;
 /// How many bytes the known arguments of a plan may have in all.
@@ -37,4 +47,29 @@ pub(crate) fn set(engine: &mut Engine) {
         .set_max_map_size(MAP_SIZE)
         .set_max_variables(VARIABLES)
         .set_max_modules(MODULES);
+    engine.on_progress(|operations| {
+        if !operations.is_multiple_of(256) {
+            return None;
+        }
+        let allowed = (COST + COST_OF_OPERATION * u32::try_from(operations).unwrap_or(u32::MAX)) * SLOWNESS;
+        (work_time() > START.get() + allowed).then(|| rhai::Dynamic::UNIT)
+    });
+}
+
+thread_local! {
+    static START: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// The costs of the evaluation that follows on this thread count from now on.
+pub(crate) fn start() {
+    START.set(work_time());
+}
+
+/// How long this thread has worked, waits not counted: a busy machine must not end a plan.
+fn work_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
 }

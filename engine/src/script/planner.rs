@@ -239,6 +239,7 @@ fn run(
     registry: &Registry,
 ) -> (Vec<Diagnostic>, Scope<'static>) {
     ast.set_source(&*playbook.name);
+    limits::start();
     builder::watch(look::watched(&ast));
     let ast = look::rewrite(engine, &ast);
     let mut scope = Scope::new();

@@ -39,7 +39,11 @@ impl Sources {
             Some(parent) if !parent.as_os_str().is_empty() => format!("{}/", parent.display()),
             _ => String::new(),
         };
-        Self { folder: playbook.folder.clone(), shown_folder, library }
+        Self {
+            folder: playbook.folder.clone(),
+            shown_folder,
+            library,
+        }
     }
 
     /// The module of this path, as `import "cni/flannel"` names it.
@@ -86,7 +90,10 @@ impl Sources {
                 format!("the module `{name}` is no UTF-8 text"),
             )
         })?;
-        Ok(Module { name: name.into(), script })
+        Ok(Module {
+            name: name.into(),
+            script,
+        })
     }
 
     /// All modules that could be imported.

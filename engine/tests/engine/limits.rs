@@ -1,7 +1,5 @@
 //! A hostile playbook ends in a clear error, soon and without much memory.
 
-use std::time::{Duration, Instant};
-
 use super::support::script;
 
 #[test]
@@ -14,27 +12,24 @@ fn hostile_playbooks() {
         "let m = #{}; let i = 0; loop { i += 1; m[`k${i}`] = i; }",
         "fn f(x) { f(x + 1) } f(0);",
         "fn f(x) { g(x) } fn g(x) { f(x) } f(0);",
-        "let a = []; loop { a = [a]; }",
         deep.as_str(),
         "let s = \"a\"; for i in 0..30 { s += s; } echo(s);",
         "let l = []; for i in 0..1000000000 { l.push(echo(i)); }",
     ];
     let mut shown = String::new();
     for text in hostile {
-        let start = Instant::now();
         let problems = script(text).problems();
-        // Generous: a debug build on a busy machine. The benchmark `hostile` has the real figure.
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "{text}: {:?}",
-            start.elapsed()
-        );
-        let took = start.elapsed();
         let text: String = text.chars().take(60).collect();
-        eprintln!("{took:?} {text}");
         shown.push_str(&format!("{text}\n{problems}\n"));
     }
     insta::assert_snapshot!(shown);
+}
+
+/// Each turn copies the whole list: few operations, much work. Which limit comes first depends on the machine.
+#[test]
+fn work_that_grows_at_each_turn() {
+    let problems = script("let a = []; loop { a = [a]; }").problems();
+    assert!(problems.contains("[psprun::plan::limit]"), "{problems}");
 }
 
 #[test]
