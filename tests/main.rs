@@ -2,5 +2,6 @@
 
 #![expect(clippy::panic, reason = "tests")]
 
+mod builtins;
 mod cli;
 mod support;

@@ -1,5 +1,7 @@
 //! Runs the real program, in a folder of its own, with an environment of its own.
 
+pub mod apiserver;
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};

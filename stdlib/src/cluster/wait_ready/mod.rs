@@ -136,7 +136,7 @@ cluster.wait_ready("namespace", #{ name: "default" });
         let kind = requests.resolve(&args.kind).await?;
         let scope = Scope::of(
             requests.client(),
-            kind,
+            kind.clone(),
             args.namespace.as_deref(),
             args.all_namespaces,
         )?
@@ -149,7 +149,7 @@ cluster.wait_ready("namespace", #{ name: "default" });
         };
         let target = self.clusters.target();
         let items = waiting::wait(&requests, target, &context, wanted, timeout).await?;
-        let summary = report::count(items.len(), &args.kind);
+        let summary = report::count(items.len(), &kind);
         Ok(Outcome::unchanged(Ready { items }).summary(summary))
     }
 }

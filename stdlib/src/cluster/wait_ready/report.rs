@@ -28,16 +28,10 @@ pub(super) struct Unready<'s> {
 }
 
 /// `3 pods ready`, `1 node ready`.
-pub(super) fn count(count: usize, kind: &str) -> String {
-    let kind = kind.rsplit('/').next().unwrap_or(kind).to_lowercase();
-    let singular = kind
-        .strip_suffix('s')
-        .filter(|_| kind.len() > 3 && !kind.ends_with("ss"));
-    match (count, singular) {
-        (1, Some(singular)) => format!("1 {singular} ready"),
-        (1, None) => format!("1 {kind} ready"),
-        (_, Some(_)) => format!("{count} {kind} ready"),
-        (_, None) => format!("{count} of {kind} ready"),
+pub(super) fn count(count: usize, kind: &Kind) -> String {
+    match count {
+        1 => format!("1 {} ready", kind.singular),
+        _ => format!("{count} {} ready", kind.resource.plural),
     }
 }
 

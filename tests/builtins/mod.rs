@@ -1,0 +1,6 @@
+//! The cluster builtins, as playbooks call them, against a real kube-apiserver: no kubelet and no controllers, so that
+//! each test writes the statuses and events itself that they would write.
+
+mod bench;
+mod objects;
+mod waiting;
