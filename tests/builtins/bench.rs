@@ -167,6 +167,22 @@ impl Bench {
         })
     }
 
+    /// The objects of a kind.
+    pub fn list(&self, api_version: &str, kind: &str, namespace: &str) -> Vec<Value> {
+        let api = self.api(api_version, kind, namespace);
+        let list = self
+            .runtime
+            .block_on(api.list(&Default::default()))
+            .expect("a list");
+        let typed = |object: DynamicObject| {
+            let mut object = serde_json::to_value(object).expect("JSON");
+            object["apiVersion"] = api_version.into();
+            object["kind"] = kind.into();
+            object
+        };
+        list.items.into_iter().map(typed).collect()
+    }
+
     /// Changes an object.
     pub fn patch(&self, object: &Value, patch: Value) {
         let name = object["metadata"]["name"].as_str().expect("a name");

@@ -3,4 +3,5 @@
 
 mod bench;
 mod objects;
+mod refusals;
 mod waiting;

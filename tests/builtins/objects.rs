@@ -180,7 +180,10 @@ let h = cluster.untaint("nobody").after(f);
     // The server itself taints new nodes until they are ready; that one stays.
     let worker = &run.good("g").output["items"][1]["spec"]["taints"];
     let not_ready = json!({ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" });
-    assert_eq!(*worker, json!([not_ready, { "key": "z", "effect": "PreferNoSchedule" }]));
+    assert_eq!(
+        *worker,
+        json!([not_ready, { "key": "z", "effect": "PreferNoSchedule" }])
+    );
     assert_eq!(run.failure("h").message, "there is no node \"nobody\"");
 
     // Many steps on one node at once: each finds out that the node was changed meanwhile, and none loses a taint.
@@ -189,7 +192,11 @@ let h = cluster.untaint("nobody").after(f);
         .collect();
     let run = bench.run(&steps);
     assert!(
-        run.steps.values().filter(|step| step.state == State::Done).count() == 8,
+        run.steps
+            .values()
+            .filter(|step| step.state == State::Done)
+            .count()
+            == 8,
         "{run:#?}"
     );
     let taints = bench.run(r#"let n = cluster.get("node", #{ name: "master" });"#);

@@ -87,8 +87,12 @@ fn owed_pods(bench: &Bench) {
     let spec = json!({ "selector": { "matchLabels": { "app": "proxy" } }, "template": template });
     let set = object("apps/v1", "DaemonSet", "proxy", spec, json!({}));
     bench.create(set.clone());
-    bench.run(r#"cluster.wait_ready("pods", #{ created_only: true }).named("w");"#).good("w");
-    bench.run(r#"cluster.wait_ready("pods", #{ selector: "app=web" }).named("w");"#).good("w");
+    bench
+        .run(r#"cluster.wait_ready("pods", #{ created_only: true }).named("w");"#)
+        .good("w");
+    bench
+        .run(r#"cluster.wait_ready("pods", #{ selector: "app=web" }).named("w");"#)
+        .good("w");
     let run = wait_while(bench, r#"cluster.wait_ready("pods").named("w");"#, || {
         let mut made = pod("default", "proxy-1", ready());
         made["metadata"]["ownerReferences"] = json!([{ "apiVersion": "apps/v1", "kind": "DaemonSet", "name": "proxy",
@@ -102,7 +106,9 @@ fn owed_pods(bench: &Bench) {
     assert_eq!(run.good("w").output["items"].as_array().map(Vec::len), Some(2));
     let told = "1 of 1 pods ready; daemonset default/proxy: its controller has not made its pods yet";
     assert!(run.told.contains(&told.to_owned()), "{:?}", run.told);
-    bench.run(r#"cluster.wait_ready("ds", #{ name: "proxy" }).named("w");"#).good("w");
+    bench
+        .run(r#"cluster.wait_ready("ds", #{ name: "proxy" }).named("w");"#)
+        .good("w");
     bench.delete(&set);
     bench.delete(&pod("default", "proxy-1", json!({})));
     bench.delete(&pod("default", "other", json!({})));
@@ -113,45 +119,86 @@ fn workloads(bench: &Bench) {
     let spec = json!({ "replicas": 1, "selector": { "matchLabels": labels }, "template": { "metadata": { "labels": labels },
         "spec": { "containers": [{ "name": "c", "image": "image:1" }] } } });
     let status = json!({ "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1 });
-    let deployment = object("apps/v1", "Deployment", "web", spec, json!({ "observedGeneration": 1 }));
-    let run = wait_while(bench, r#"cluster.wait_ready("deploy", #{ name: "web" }).named("w");"#, || {
-        bench.create(deployment.clone());
-        let mut done = deployment.clone();
-        done["status"] = status;
-        bench.write_status(&done);
-    });
+    let deployment = object(
+        "apps/v1",
+        "Deployment",
+        "web",
+        spec,
+        json!({ "observedGeneration": 1 }),
+    );
+    let run = wait_while(
+        bench,
+        r#"cluster.wait_ready("deploy", #{ name: "web" }).named("w");"#,
+        || {
+            bench.create(deployment.clone());
+            let mut done = deployment.clone();
+            done["status"] = status;
+            bench.write_status(&done);
+        },
+    );
     assert_eq!(run.good("w").summary, "1 deployment ready");
 
     // A pod of it that can never start ends the wait for it.
     let mut changed = deployment.clone();
-    changed["status"] = json!({ "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 0 });
+    changed["status"] =
+        json!({ "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 0 });
     bench.write_status(&changed);
     let start = Instant::now();
-    let run = wait_while(bench, r#"cluster.wait_ready("deploy", #{ name: "web" }).named("w");"#, || {
-        let waits = json!({ "reason": "ErrImageNeverPull", "message": "Container image \"image:1\" is not present with pull policy of Never" });
-        let status = json!({ "phase": "Pending", "conditions": [{ "type": "Ready", "status": "False" }],
+    let run = wait_while(
+        bench,
+        r#"cluster.wait_ready("deploy", #{ name: "web" }).named("w");"#,
+        || {
+            let waits = json!({ "reason": "ErrImageNeverPull", "message": "Container image \"image:1\" is not present with pull policy of Never" });
+            let status = json!({ "phase": "Pending", "conditions": [{ "type": "Ready", "status": "False" }],
             "containerStatuses": [{ "name": "c", "image": "image:1", "imageID": "", "ready": false, "restartCount": 0,
                 "state": { "waiting": waits } }] });
-        bench.create(pod("default", "web-1", status));
-    });
+            bench.create(pod("default", "web-1", status));
+        },
+    );
     assert!(start.elapsed() < Duration::from_secs(5));
     let failure = run.failure("w");
     assert_eq!(failure.code, "psprun::wait_ready::stuck");
-    assert!(failure.message.contains("pod default/web-1 will not become ready: container c: ErrImageNeverPull"), "{failure:?}");
-    assert!(failure.help.as_ref().is_some_and(|help| help.contains("image:1 is not on the node")));
+    assert!(
+        failure
+            .message
+            .contains("pod default/web-1 will not become ready: container c: ErrImageNeverPull"),
+        "{failure:?}"
+    );
+    assert!(
+        failure
+            .help
+            .as_ref()
+            .is_some_and(|help| help.contains("image:1 is not on the node"))
+    );
     bench.delete(&deployment);
     bench.delete(&pod("default", "web-1", json!({})));
 
-    let template = json!({ "spec": { "restartPolicy": "Never", "containers": [{ "name": "c", "image": "image:1" }] } });
-    let job = object("batch/v1", "Job", "once", json!({ "template": template }), json!({}));
+    let template =
+        json!({ "spec": { "restartPolicy": "Never", "containers": [{ "name": "c", "image": "image:1" }] } });
+    let job = object(
+        "batch/v1",
+        "Job",
+        "once",
+        json!({ "template": template }),
+        json!({}),
+    );
     bench.create(job.clone());
-    let run = wait_while(bench, r#"cluster.wait_ready("job", #{ name: "once" }).named("w");"#, || {
-        let mut failed = job.clone();
-        failed["status"] = json!({ "conditions": [{ "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
+    let run = wait_while(
+        bench,
+        r#"cluster.wait_ready("job", #{ name: "once" }).named("w");"#,
+        || {
+            let mut failed = job.clone();
+            failed["status"] = json!({ "conditions": [{ "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
             "message": "Job has reached the specified backoff limit" }] });
-        bench.write_status(&failed);
-    });
-    assert!(run.failure("w").message.contains("it failed: BackoffLimitExceeded"), "{run:#?}");
+            bench.write_status(&failed);
+        },
+    );
+    assert!(
+        run.failure("w")
+            .message
+            .contains("it failed: BackoffLimitExceeded"),
+        "{run:#?}"
+    );
     bench.delete(&job);
 }
 
@@ -162,13 +209,22 @@ fn services(bench: &Bench) {
     let endpoints = json!({ "apiVersion": "v1", "kind": "Endpoints", "metadata": { "name": "web", "namespace": "default" },
         "subsets": [{ "notReadyAddresses": [{ "ip": "10.0.0.1" }], "ports": [{ "port": 80 }] }] });
     bench.create(endpoints.clone());
-    let run = wait_while(bench, r#"cluster.wait_ready("svc", #{ name: "web" }).named("w");"#, || {
-        bench.patch(&endpoints, json!({ "subsets": [{ "addresses": [{ "ip": "10.0.0.1" }], "ports": [{ "port": 80 }] }] }));
-    });
+    let run = wait_while(
+        bench,
+        r#"cluster.wait_ready("svc", #{ name: "web" }).named("w");"#,
+        || {
+            bench.patch(
+                &endpoints,
+                json!({ "subsets": [{ "addresses": [{ "ip": "10.0.0.1" }], "ports": [{ "port": 80 }] }] }),
+            );
+        },
+    );
     run.good("w");
     let told = "0 of 1 services ready; waiting for web: no pod behind it is ready";
     assert!(run.told.contains(&told.to_owned()), "{:?}", run.told);
-    bench.run(r#"cluster.wait_ready("svc", #{ name: "kubernetes" }).named("w");"#).good("w");
+    bench
+        .run(r#"cluster.wait_ready("svc", #{ name: "kubernetes" }).named("w");"#)
+        .good("w");
     bench.run(r#"cluster.wait_ready("configmaps", #{ namespace: "kube-system", min: 1, timeout: "200ms" }).named("w").allow_failure();"#);
 }
 
@@ -183,14 +239,18 @@ fn latency(bench: &Bench) {
             bench.write_status(&pod("default", "p", ready()));
             let run = bench.runtime.block_on(waiting).expect("no panic");
             let took = run.good("w").ended - before;
-            let not_ready = json!({ "phase": "Pending", "conditions": [{ "type": "Ready", "status": "False" }] });
+            let not_ready =
+                json!({ "phase": "Pending", "conditions": [{ "type": "Ready", "status": "False" }] });
             bench.write_status(&pod("default", "p", not_ready));
             took
         })
         .collect();
     took.sort();
     let median = took[took.len() / 2];
-    println!("from the write's start to the step's end: median {median:?}, least {:?}, most {:?}", took[0], took[30]);
+    println!(
+        "from the write's start to the step's end: median {median:?}, least {:?}, most {:?}",
+        took[0], took[30]
+    );
     assert!(median <= Duration::from_millis(10), "{took:?}");
     bench.delete(&pod("default", "p", json!({})));
 }
@@ -207,10 +267,16 @@ fn causes(bench: &Bench) {
     blocked["message"] = "Cannot enforce AppArmor: AppArmor is not enabled on the host".into();
     for (status, expected) in [
         (
-            waiting("InvalidImageName", "Failed to apply default image tag \"IMAGE\": couldn't parse image reference"),
+            waiting(
+                "InvalidImageName",
+                "Failed to apply default image tag \"IMAGE\": couldn't parse image reference",
+            ),
             "container c: InvalidImageName: Failed to apply default image tag",
         ),
-        (blocked, "Cannot enforce AppArmor: AppArmor is not enabled on the host"),
+        (
+            blocked,
+            "Cannot enforce AppArmor: AppArmor is not enabled on the host",
+        ),
         (
             json!({ "phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory." }),
             "it failed: Evicted: The node was low on resource: memory.",
@@ -223,7 +289,12 @@ fn causes(bench: &Bench) {
         });
         assert!(start.elapsed() < Duration::from_secs(5), "{expected}");
         let failure = run.failure("w");
-        assert!(failure.message.starts_with(&format!("pod default/p will not become ready: {expected}")), "{failure:?}");
+        assert!(
+            failure
+                .message
+                .starts_with(&format!("pod default/p will not become ready: {expected}")),
+            "{failure:?}"
+        );
         bench.delete(&pod("default", "p", json!({})));
     }
 }
@@ -236,15 +307,22 @@ let none = cluster.wait_ready("pods", #{ selector: "app=nobody", timeout: "300ms
 let nowhere = cluster.wait_ready("pods", #{ namespace: "nowhere", timeout: "300ms" });
 "#,
     );
-    assert_eq!(run.failure("none").message, "there are no pods with app=nobody in default after 300ms");
+    assert_eq!(
+        run.failure("none").message,
+        "there are no pods with app=nobody in default after 300ms"
+    );
     assert_eq!(
         run.failure("nowhere").message,
         "there are no pods in nowhere after 300ms\n  there is no namespace \"nowhere\""
     );
 
     let message = "0/1 nodes are available: 1 node(s) had taint {node-role.kubernetes.io/master: }, that the pod didn't tolerate.";
-    let mut unscheduled = pod("default", "p", json!({ "phase": "Pending", "conditions": [
-        { "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message }] }));
+    let mut unscheduled = pod(
+        "default",
+        "p",
+        json!({ "phase": "Pending", "conditions": [
+        { "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message }] }),
+    );
     if let Some(spec) = unscheduled["spec"].as_object_mut() {
         spec.remove("nodeName");
     }
@@ -261,7 +339,13 @@ let nowhere = cluster.wait_ready("pods", #{ namespace: "nowhere", timeout: "300m
              FailedMount (3 times): MountVolume.SetUp failed for volume \"x\""
         )
     );
-    assert!(failure.help.as_ref().is_some_and(|help| help.contains("cluster.untaint(\"all\")")), "{failure:?}");
+    assert!(
+        failure
+            .help
+            .as_ref()
+            .is_some_and(|help| help.contains("cluster.untaint(\"all\")")),
+        "{failure:?}"
+    );
     bench.delete(&unscheduled);
 }
 
@@ -276,6 +360,10 @@ fn restart(bench: &Bench, server: &ApiServer) {
     bench.write_status(&pod("default", "p", ready()));
     let run = bench.runtime.block_on(waiting).expect("no panic");
     run.good("w");
-    assert!(run.told.iter().any(|text| text.contains("refuses connections")), "{:?}", run.told);
+    assert!(
+        run.told.iter().any(|text| text.contains("refuses connections")),
+        "{:?}",
+        run.told
+    );
     bench.delete(&pod("default", "p", json!({})));
 }

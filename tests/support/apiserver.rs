@@ -46,6 +46,22 @@ impl ApiServer {
         self.folder.path().join("kubeconfig")
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A program of the Kubernetes that the bed has built, e.g. `kube-controller-manager`.
+    pub fn binary(&self, name: &str) -> PathBuf {
+        let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let cache = set("KUBERNETES_CACHE").unwrap_or_else(|| {
+            let caches =
+                set("XDG_CACHE_HOME").unwrap_or_else(|| set("HOME").unwrap_or_default().join(".cache"));
+            caches.join("psprun/kubernetes-1.20.2")
+        });
+        cache.join("bin").join(name)
+    }
+
     /// The changes that it was asked for since its start, one line each: verb and path.
     pub fn writes(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.folder.path().join("audit.log")).unwrap_or_default();
