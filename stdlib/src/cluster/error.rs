@@ -33,7 +33,8 @@ pub fn explain(doing: &str, error: &kube::Error) -> StepError {
 
 /// Whether the server said that there is no such object.
 pub fn is_not_found(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_not_found())
+    // kube 5.0's own `is_not_found` overlooks the code of an answer that is no Status: `404 page not found`.
+    matches!(error, kube::Error::Api(status) if status.code == 404 || status.reason == "NotFound")
 }
 
 /// An error of the way to the server, with the server's address. The live client wraps its errors in this.
@@ -179,9 +180,12 @@ fn explain_field_conflict(doing: &str, causes: &[StatusCause]) -> StepError {
     let mut lines = Vec::new();
     for cause in causes {
         let manager = between(&cause.message, "conflict with \"", "\"").unwrap_or(&cause.message);
-        lines.push(format!("  {} belongs to {manager}", cause.field));
+        let line = format!("  {} belongs to {manager}", cause.field);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
     }
-    let fields = if causes.len() == 1 {
+    let fields = if lines.len() == 1 {
         "a field belongs"
     } else {
         "fields belong"
@@ -193,7 +197,12 @@ fn explain_field_conflict(doing: &str, causes: &[StatusCause]) -> StepError {
             lines.join("\n")
         ),
     )
-    .help("leave these fields out of the manifest, or take them over with `force: true`")
+    .help(if lines.iter().all(|line| line.ends_with(" belongs to psprun")) {
+        "another step (patch, label, annotate, or an apply without the server's help) set them: let one step say it, or \
+         use `force: true`"
+    } else {
+        "leave these fields out of the manifest, or take them over with `force: true`"
+    })
 }
 
 /// 422: a line for each field.
@@ -230,6 +239,20 @@ fn explain_invalid(doing: &str, message: &str, causes: &[StatusCause]) -> StepEr
 }
 
 fn explain_server_error(doing: &str, code: u16, message: &str) -> StepError {
+    // Server-side apply answers 500 to an object that does not fit its kind.
+    if let Some((_, why)) = message.split_once("failed to create typed patch object") {
+        let why = why
+            .split_once("): ")
+            .filter(|_| why.starts_with(" ("))
+            .map_or(why, |(_, why)| why);
+        return StepError::new(
+            "psprun::cluster::invalid",
+            format!(
+                "cannot {doing}: it does not fit its kind: {}",
+                why.trim_start_matches([':', ' '])
+            ),
+        );
+    }
     let fail = |code, text: String| StepError::new(code, format!("cannot {doing}: {text}")).heals();
     if message.contains("failed calling webhook") || message.contains("failed to call webhook") {
         let name = between(message, "webhook \"", "\"").unwrap_or("?");

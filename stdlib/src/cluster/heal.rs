@@ -62,6 +62,18 @@ impl Patience {
     /// # Errors
     /// The last error.
     pub async fn step<T>(&self, work: impl AsyncFn() -> Result<T, StepError>) -> Result<T, StepError> {
+        self.attempt(|| work()).await
+    }
+
+    /// As [`Patience::step`], for a closure that makes a future of what it borrows: such a future can be sent to another
+    /// thread, which the compiler does not see of an async closure that borrows.
+    ///
+    /// # Errors
+    /// The last error.
+    pub async fn attempt<T, F>(&self, work: impl Fn() -> F) -> Result<T, StepError>
+    where
+        F: Future<Output = Result<T, StepError>>,
+    {
         let mut pause = FIRST_PAUSE;
         let mut first_failure = None;
         loop {
@@ -91,6 +103,11 @@ impl Patience {
         if !lately {
             *told = Some(now);
             let line = error.message.lines().next().unwrap_or_default();
+            // What was tried is not what matters now: many requests may wait.
+            let line = match line.split_once(": ") {
+                Some((doing, why)) if doing.starts_with("cannot ") => why,
+                _ => line,
+            };
             self.context
                 .progress(format!("{line}; trying again, for {} s at most", left.as_secs()));
         }

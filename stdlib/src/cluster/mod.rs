@@ -1,6 +1,7 @@
 //! Builtins that act on a cluster's API, one file each.
 
 mod annotate;
+mod apply;
 mod connection;
 mod delete;
 pub mod discovery;
@@ -8,6 +9,7 @@ pub mod error;
 mod get;
 mod gone;
 pub mod heal;
+mod kubeconfig;
 mod label;
 mod metadata;
 mod namespace;
@@ -38,8 +40,10 @@ pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
     let clusters = || clusters.clone();
     registry
         .add(annotate::Annotate { clusters: clusters() })
+        .add(apply::Apply::new(&clusters()))
         .add(delete::Delete { clusters: clusters() })
         .add(get::Get { clusters: clusters() })
+        .add(kubeconfig::Kubeconfig { clusters: clusters() })
         .add(label::Label { clusters: clusters() })
         .add(namespace::Namespace { clusters: clusters() })
         .add(patch::Patch { clusters: clusters() })

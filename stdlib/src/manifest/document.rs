@@ -194,7 +194,14 @@ fn step_into<'n>(node: &'n Node, part: &str) -> Option<(Mark, &'n Node)> {
             _ => None,
         }),
         NodeKind::List(items) => {
-            let item = items.get(part.parse::<usize>().ok()?)?;
+            let item = match part.split_once('=') {
+                // `[name="web"]`, as in the conflicts of server-side apply.
+                Some((key, wanted)) => items.iter().find(|item| {
+                    let is = |node: &Node| matches!(&node.kind, NodeKind::Scalar { text, .. } if text == wanted.trim_matches('"'));
+                    entry(item, key).is_some_and(is)
+                })?,
+                None => items.get(part.parse::<usize>().ok()?)?,
+            };
             Some((item.mark, item))
         }
         NodeKind::Scalar { .. } => None,

@@ -76,7 +76,7 @@ pub(super) fn guess(text: &str, mut error: ReadError) -> ReadError {
     let here = (error.line as usize).saturating_sub(1);
     let from = here.saturating_sub(2);
     let near = |wanted: &dyn Fn(&str) -> bool| {
-        (from..=here.min(lines.len().saturating_sub(1)))
+        (from..=(here + 1).min(lines.len().saturating_sub(1)))
             .rev()
             .find(|line| lines.get(*line).is_some_and(|text| wanted(text)))
     };

@@ -106,6 +106,10 @@ fn finds_the_place_of_a_field() {
     assert_eq!(origin.place_of("spec.containers[0].image"), "x.yaml:6:5");
     assert_eq!(origin.place_of(".spec.containers[0].ports[0]"), "x.yaml:5:5");
     assert_eq!(origin.place_of("metadata.annotations[a.b/c]"), "x.yaml:9:5");
+    assert_eq!(
+        origin.place_of(".spec.containers[name=\"x\"].image"),
+        "x.yaml:6:5"
+    );
 }
 
 #[test]
