@@ -131,7 +131,7 @@ fn edges(out: &mut String, view: &View<'_>) -> std::fmt::Result {
 }
 
 fn classes(out: &mut String, view: &View<'_>) -> std::fmt::Result {
-    let mut class = |name: &str, style: &str, belongs: &dyn Fn(&Node<'_>) -> bool| {
+    let class = |out: &mut String, name: &str, style: &str, belongs: &dyn Fn(&Node<'_>) -> bool| {
         let steps: Vec<String> = view
             .nodes
             .iter()
@@ -152,10 +152,21 @@ fn classes(out: &mut String, view: &View<'_>) -> std::fmt::Result {
             "fill:{},stroke:{},color:#0f172a,text-align:left",
             colour.fill, colour.ink
         );
-        class(&format!("family{index}"), &style, &|node| node.family == *family)?;
+        class(out, &format!("family{index}"), &style, &|node| {
+            node.family == *family
+        })?;
     }
-    class("chain", "stroke-width:3px", &|node| node.on_chain)?;
+    let waves: Vec<String> = (1..=view.waves.len()).map(|wave| format!("w{wave}")).collect();
+    if !waves.is_empty() {
+        writeln!(
+            out,
+            "  classDef wave fill:#f8fafc,stroke:#e2e8f0,color:#64748b\n  class {} wave",
+            waves.join(",")
+        )?;
+    }
+    class(out, "chain", "stroke-width:3px", &|node| node.on_chain)?;
     class(
+        out,
         "left_out",
         "fill:#f8fafc,stroke:#94a3b8,color:#64748b,stroke-dasharray:4",
         &|node| node.left_out.is_some(),
@@ -178,13 +189,17 @@ fn escaped(text: &str) -> String {
             '.' | ')' => !only_digits && !safe.ends_with("www"),
             '-' | '+' | '=' => !starts && before != c && after != c,
             '_' => before.is_alphanumeric() && after.is_alphanumeric(),
-            '$' => before != '$' && after != '$',
+            '$' => true,
             c => c.is_alphanumeric() || !c.is_ascii(),
         };
         if plain {
             safe.push(c);
         } else {
             let _ = write!(safe, "#{};", u32::from(c));
+        }
+        // These it reads after it has put the characters back for their codes: something unseen between keeps them apart.
+        if matches!((c, after), ('$', '$') | ('\\', 'n') | (':', 'f')) {
+            safe.push_str("#8203;");
         }
         only_digits &= c.is_ascii_digit();
         before = c;
@@ -202,8 +217,8 @@ mod tests {
         assert_eq!(escaped("http://x"), "http#58;//x");
         assert_eq!(escaped("1. a"), "1#46; a");
         assert_eq!(escaped("- a"), "#45; a");
-        assert_eq!(escaped("\"%%{<b>#\\n"), "#34;#37;#37;{#60;b#62;#35;#92;n");
-        assert_eq!(escaped("$$x$$ ${a}"), "#36;#36;x#36;#36; ${a}");
+        assert_eq!(escaped("\"%%{<b>#\\n"), "#34;#37;#37;{#60;b#62;#35;#92;#8203;n");
+        assert_eq!(escaped("$$x$$ ${a}"), "$#8203;$x$#8203;$ ${a}");
         assert_eq!(escaped("__x__"), "#95;#95;x#95;#95;");
     }
 }

@@ -1,5 +1,7 @@
 //! What all formats must hold.
 
+mod odd;
+
 use super::sample::{layered, sample};
 use super::{FORMATS, Options, find};
 
