@@ -5,6 +5,8 @@ mod config;
 mod init;
 mod join;
 mod node;
+#[cfg(test)]
+mod on_node;
 mod reset;
 mod token;
 

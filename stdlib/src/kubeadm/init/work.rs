@@ -204,7 +204,7 @@ async fn run_kubeadm(
             Record::remove(host).await?;
             return Err(failure::explain("kubeadm init", &finished, &[]));
         }
-        let more = evidence::gather(host, context, args.cri_socket.as_deref()).await;
+        let more = evidence::gather(host, context).await;
         return Err(failure::explain("kubeadm init", &finished, &more));
     }
     if let Some(error) = kubeadm::ignored_parts(&finished.stderr) {

@@ -13,7 +13,7 @@ use crate::kubeadm::init::args::OnPartial;
 use crate::kubeadm::node::kubeconfig::Kubeconfig;
 use crate::kubeadm::node::record::Record;
 use crate::kubeadm::node::state::{self, OnDisk};
-use crate::kubeadm::node::{evidence, failure, kubeadm, paths};
+use crate::kubeadm::node::{evidence, failure, kubeadm, paths, token_value};
 use crate::kubeadm::reset;
 use crate::target::{Command, Host, Target, WriteOptions};
 
@@ -66,6 +66,15 @@ pub async fn join(
         }
     }
 
+    if let Some(token) = &args.join.token
+        && !token_value::is_token(token)
+    {
+        return Err(StepError::new(
+            "psprun::kubeadm::config",
+            "the join token has not the form of one",
+        )
+        .help("it is six and sixteen letters and digits with a dot between: kubeadm::token makes one"));
+    }
     let rendered = render_join::join(args, installed.minor)?;
     let ended = run_kubeadm(host, context, args, installed.minor, &rendered.text()?).await;
     let removed = host.remove(Path::new(paths::CONFIG)).await;
@@ -185,7 +194,7 @@ async fn run_kubeadm(
         let more = if died_early {
             Vec::new()
         } else {
-            evidence::gather(host, context, args.cri_socket.as_deref()).await
+            evidence::gather(host, context).await
         };
         return Err(failure::explain("kubeadm join", &finished, &more));
     }

@@ -9,6 +9,10 @@ use crate::target::Finished;
 /// What kubeadm says, and what to do. The first that is found counts.
 const CAUSES: &[(&str, &str)] = &[
     (
+        "unknown flag",
+        "correct the flag where the playbook gives it (api_server_extra_args and the like): this version of the component does not know it",
+    ),
+    (
         "is in use",
         "another program has a port that Kubernetes needs: end it (ss -ltnp shows it); if it is an older cluster, kubeadm::reset first",
     ),
@@ -107,7 +111,8 @@ pub fn was_preflight(finished: &Finished) -> bool {
 /// Explains why `kubeadm init`, `join` or `reset` ended with an error. `more` is what else was found out on the machine.
 pub fn explain(what: &str, finished: &Finished, more: &[String]) -> StepError {
     let checks = preflight_errors(&finished.stderr);
-    let all = format!("{}\n{}", finished.stderr, finished.stdout);
+    // What the machine says goes before kubeadm's guesses.
+    let all = format!("{}\n{}\n{}", more.join("\n"), finished.stderr, finished.stdout);
     if !checks.is_empty() {
         let list: String = checks
             .iter()
@@ -212,19 +217,24 @@ fn cause(text: &str) -> Option<&'static str> {
 }
 
 fn last_lines(stderr: &str, stdout: &str) -> Vec<String> {
+    // kubeadm's own advice follows, fifteen lines of it.
+    let stdout = stdout
+        .split("This error is likely caused by")
+        .next()
+        .unwrap_or_default();
     let is_said = |line: &&str| {
-        let line = line.trim();
         !line.is_empty()
             && !line.starts_with("To see the stack trace")
             && !line.contains("error execution phase ")
-            && !line.starts_with("- '")
     };
-    let mut lines: Vec<&str> = stdout.lines().filter(is_said).collect();
-    // What went wrong is in one of the two streams, according to the version.
-    let errors: Vec<&str> = stderr.lines().filter(is_said).collect();
-    lines.extend(errors);
+    let lines: Vec<&str> = stdout
+        .lines()
+        .chain(stderr.lines())
+        .map(str::trim)
+        .filter(is_said)
+        .collect();
     let start = lines.len().saturating_sub(LINES);
-    lines[start..].iter().map(|line| line.trim().to_owned()).collect()
+    lines[start..].iter().map(|line| (*line).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -282,11 +292,11 @@ mod tests {
         insta::assert_snapshot!(says(stdout, stderr), @r#"
         [psprun::kubeadm::failed] kubeadm init failed in its phase wait-control-plane: couldn't initialize a Kubernetes cluster
           kubeadm said last:
+            [etcd] Creating static Pod manifest for local etcd in "/etc/kubernetes/manifests"
+            [wait-control-plane] Waiting for the kubelet to boot up the control plane as static Pods from directory "/etc/kubernetes/manifests". This can take up to 4m0s
             [kubelet-check] Initial timeout of 40s passed.
             Unfortunately, an error has occurred:
             timed out waiting for the condition
-            This error is likely caused by:
-            - The kubelet is not running
             [WARNING Service-Kubelet]: kubelet service is not enabled, please run 'systemctl enable kubelet.service'
         help: look at the kubelet: systemctl status kubelet, journalctl -xeu kubelet; frequent causes are swap, the cgroup driver, and a container runtime that does not answer
         before the next try: kubeadm::reset, or on_partial: "reset"

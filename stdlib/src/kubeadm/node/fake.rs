@@ -15,11 +15,14 @@ use crate::target::{
 
 type Answer = Box<dyn Fn(&FakeHost, &Command) -> Finished + Send + Sync>;
 
+/// Content, mode, owner.
+type FakeFile = (Vec<u8>, u32, String);
+
 /// A machine in memory.
 #[derive(Default)]
 pub struct FakeHost {
     /// Files by path: content, mode, owner.
-    pub files: Mutex<BTreeMap<PathBuf, (Vec<u8>, u32, String)>>,
+    pub files: Mutex<BTreeMap<PathBuf, FakeFile>>,
     /// Folders that are there though empty.
     pub folders: Mutex<BTreeSet<PathBuf>>,
     /// The commands that were run.

@@ -5,7 +5,10 @@ mod found;
 mod iptables;
 mod ipvs;
 mod links;
+mod routes;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::sync::Arc;
@@ -79,10 +82,12 @@ pub struct Options {
 pub struct Done {
     /// Whether `kubeadm reset` had something to do.
     pub kubeadm: bool,
-    /// Files and folders, besides those that kubeadm removed itself.
+    /// Files and folders, besides those that kubeadm removed itself; `…/*` is all that was in a folder.
     pub files: Vec<String>,
     /// Network links.
     pub links: Vec<String>,
+    /// Routes to pods of other nodes.
+    pub routes: Vec<String>,
     /// What went from iptables.
     pub iptables: Vec<Tables>,
     /// Virtual services of IPVS.
@@ -139,6 +144,7 @@ impl Done {
             self.kubeadm.then(|| "kubeadm reset".to_owned()),
             count(self.files.len(), "file"),
             count(self.links.len(), "link"),
+            count(self.routes.len(), "route"),
             count(chains, "chain"),
             count(rules, "rule"),
             count(self.ipvs.len(), "virtual service"),
@@ -155,6 +161,7 @@ impl Done {
         }
         lines.extend(self.files.iter().map(|file| format!("- {file}")));
         lines.extend(self.links.iter().map(|link| format!("- link {link}")));
+        lines.extend(self.routes.iter().map(|route| format!("- route {route}")));
         for tables in &self.iptables {
             lines.extend(
                 tables
@@ -230,7 +237,7 @@ impl Builtin for Reset {
         } else {
             "remove its iptables chains and rules"
         };
-        format!("kubeadm reset, then {tables}, its CNI configuration, links and kubeconfig copy")
+        format!("kubeadm reset, then {tables}, its CNI configuration, links, routes and kubeconfig copy")
     }
 
     async fn run(&self, args: Args, context: Context) -> Result<Outcome<Done>, StepError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use psprun_engine::{Context, StepError, Stream};
 
 use super::found::{self, Found};
-use super::{Cleaned, Options, links, tables};
+use super::{Cleaned, Options, links, routes, tables};
 use crate::kubeadm::node::copy::{self, sha256};
 use crate::kubeadm::node::record::{self, FOLDERS, Record};
 use crate::kubeadm::node::{failure, kubeadm, phases};
@@ -26,8 +26,7 @@ const WHOLE: [&str; 9] = [
 ];
 
 /// Folders that go when they are empty where nobody looked before the cluster: packages make the others too.
-const GO_WHEN_EMPTY: [&str; 7] = [
-    "/etc/kubernetes/manifests",
+const GO_WHEN_EMPTY: [&str; 6] = [
     "/etc/kubernetes/pki/etcd",
     "/etc/kubernetes/pki",
     "/etc/kubernetes/tmp",
@@ -63,6 +62,7 @@ pub async fn reset(host: &dyn Host, context: &Context, options: &Options) -> Res
         tables::clean_iptables(host, context, &found, &mut cleaned).await?;
     }
     remove_links(host, context, options, &found, &mut cleaned).await?;
+    remove_routes(host, context, &found, &mut cleaned).await;
     tables::clean_sets(host, context, &mut cleaned).await;
     tables::clean_nft(host, context, &mut cleaned).await;
     remove_folders(host, &found, &mut cleaned).await?;
@@ -180,6 +180,24 @@ async fn remove_links(
     Ok(())
 }
 
+async fn remove_routes(host: &dyn Host, context: &Context, found: &Found, cleaned: &mut Cleaned) {
+    for family in ["-4", "-6"] {
+        let Some(shown) = tables::try_run(host, context, &["ip", family, "route", "show"]).await else {
+            return;
+        };
+        for route in routes::of_cluster(&shown.stdout, &found.networks) {
+            let mut argv = vec!["ip", family, "route", "delete"];
+            argv.extend(route.iter().map(String::as_str));
+            match tables::try_run(host, context, &argv).await {
+                Some(finished) if finished.code == 0 => cleaned.done.routes.push(route.join(" ")),
+                other => cleaned
+                    .problems
+                    .push(format!("{}: {}", argv.join(" "), tables::why(other))),
+            }
+        }
+    }
+}
+
 async fn remove_folders(host: &dyn Host, found: &Found, cleaned: &mut Cleaned) -> Result<(), StepError> {
     let mounts = host.read(Path::new("/proc/mounts")).await?.unwrap_or_default();
     let mounts = String::from_utf8_lossy(&mounts).into_owned();
@@ -204,20 +222,19 @@ async fn remove_folders(host: &dyn Host, found: &Found, cleaned: &mut Cleaned) -
                 continue;
             }
             for name in &names {
-                let path = format!("{folder}/{name}");
-                if host.remove(Path::new(&path)).await? {
-                    cleaned.done.files.push(path);
-                }
+                host.remove(Path::new(&format!("{folder}/{name}"))).await?;
             }
         }
         let is_empty = names.is_empty() || may_be_emptied;
         let is_new = match &found.record {
             Some(record) => !record.before.folders.contains(folder),
-            None => GO_WHEN_EMPTY.contains(&folder),
+            None => folder == "/run/flannel" || (cleaned.done.kubeadm && GO_WHEN_EMPTY.contains(&folder)),
         };
-        if is_empty && is_new && mount_at(&mounts, folder).is_none() && host.remove(Path::new(folder)).await?
-        {
+        let goes = is_empty && is_new && mount_at(&mounts, folder).is_none();
+        if goes && host.remove(Path::new(folder)).await? {
             cleaned.done.files.push(folder.to_owned());
+        } else if may_be_emptied && !names.is_empty() {
+            cleaned.done.files.push(format!("{folder}/*"));
         }
     }
     Ok(())
