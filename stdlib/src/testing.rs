@@ -58,3 +58,86 @@ pub(crate) fn plan_examples(prefix: &str) {
         }
     }
 }
+
+/// A server for HTTPS, with a certificate for `localhost` that an authority of its own has signed.
+pub(crate) mod tls {
+    use std::process::{Command, Stdio};
+
+    use tokio::process::{Child, Command as AsyncCommand};
+
+    /// `openssl s_server`, which answers every request with 200.
+    pub(crate) struct Server {
+        pub(crate) port: u16,
+        /// The authority's certificate in PEM.
+        pub(crate) ca: String,
+        _process: Child,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Server {
+        pub(crate) async fn start() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let openssl = |line: &str| {
+                let output = Command::new("openssl")
+                    .args(line.split(' '))
+                    .current_dir(folder.path())
+                    .output()
+                    .unwrap();
+                assert!(
+                    output.status.success(),
+                    "{}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
+            };
+            std::fs::write(
+                folder.path().join("leaf"),
+                "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n",
+            )
+            .unwrap();
+            let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+            openssl(&format!(
+                "req -x509 {key} -keyout ca.key -out ca.crt -subj /CN=test-ca -days 2"
+            ));
+            openssl(&format!("req {key} -keyout key -out csr -subj /CN=localhost"));
+            openssl(
+                "x509 -req -in csr -CA ca.crt -CAkey ca.key -CAcreateserial -extfile leaf -days 2 -out crt",
+            );
+            let port = std::net::TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port();
+            let process = AsyncCommand::new("openssl")
+                .args([
+                    "s_server",
+                    "-quiet",
+                    "-www",
+                    "-key",
+                    "key",
+                    "-cert",
+                    "crt",
+                    "-accept",
+                    &port.to_string(),
+                ])
+                .current_dir(folder.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap();
+            for _ in 0..200 {
+                if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            Self {
+                port,
+                ca: std::fs::read_to_string(folder.path().join("ca.crt")).unwrap(),
+                _process: process,
+                _folder: folder,
+            }
+        }
+    }
+}
