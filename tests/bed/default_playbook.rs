@@ -35,7 +35,12 @@ fn versions(node: &Node) -> BTreeMap<String, String> {
         .iter()
         .map(|object| {
             let meta = &object["metadata"];
-            let name = format!("{} {}/{}", word(&object["kind"]), word(&meta["namespace"]), word(&meta["name"]));
+            let name = format!(
+                "{} {}/{}",
+                word(&object["kind"]),
+                word(&meta["namespace"]),
+                word(&meta["name"])
+            );
             (name, word(&meta["resourceVersion"]))
         })
         .collect()
@@ -68,12 +73,19 @@ fn from_a_bare_node_to_a_curl_and_back() {
     // The whole post.
     let output = node.run(RUN);
     let first = states(&node, "events.jsonl");
-    let bad: Vec<_> = first.iter().filter(|(_, state)| !["done", "unchanged"].contains(&state.as_str())).collect();
+    let bad: Vec<_> = first
+        .iter()
+        .filter(|(_, state)| !["done", "unchanged"].contains(&state.as_str()))
+        .collect();
     assert!(bad.is_empty(), "{bad:?}\n{output}");
-    let secrets = node.run("kubectl -n kube-system get secrets -o name | grep -o 'bootstrap-token-.*' | cut -d- -f3");
+    let secrets =
+        node.run("kubectl -n kube-system get secrets -o name | grep -o 'bootstrap-token-.*' | cut -d- -f3");
     let events = node.run("cat /root/work/events.jsonl");
     for id in secrets.lines() {
-        assert!(!events.contains(&format!("{id}.")), "the bootstrap token {id}.… is in the events");
+        assert!(
+            !events.contains(&format!("{id}.")),
+            "the bootstrap token {id}.… is in the events"
+        );
     }
     let reply = node.run(
         "ip=$(kubectl -n ingress-nginx get pods -l app.kubernetes.io/name=ingress-nginx -o jsonpath='{.items[0].status.podIP}'); \
@@ -85,13 +97,22 @@ fn from_a_bare_node_to_a_curl_and_back() {
     let earlier = versions(&node);
     node.run(&RUN.replace("events.jsonl", "again.jsonl"));
     let second = states(&node, "again.jsonl");
-    let changed: Vec<_> =
-        second.iter().filter(|(_, state)| !["unchanged", "skipped"].contains(&state.as_str())).collect();
+    let changed: Vec<_> = second
+        .iter()
+        .filter(|(_, state)| !["unchanged", "skipped"].contains(&state.as_str()))
+        .collect();
     assert!(changed.is_empty(), "{changed:?}");
     let later = versions(&node);
-    let written: Vec<_> = later.iter().filter(|(name, version)| earlier.get(*name) != Some(*version)).collect();
+    let written: Vec<_> = later
+        .iter()
+        .filter(|(name, version)| earlier.get(*name) != Some(*version))
+        .collect();
     assert!(written.is_empty(), "{written:?}");
-    assert!(earlier.len() > 50, "there is something to compare: {}", earlier.len());
+    assert!(
+        earlier.len() > 50,
+        "there is something to compare: {}",
+        earlier.len()
+    );
 
     // And back.
     node.run("psprun reset");
@@ -104,9 +125,18 @@ fn from_a_bare_node_to_a_curl_and_back() {
 
 #[track_caller]
 fn similar_asserts(what: &str, was: &str, is: &str) {
-    let lost: Vec<&str> = was.lines().filter(|line| !is.lines().any(|other| other == *line)).collect();
-    let left: Vec<&str> = is.lines().filter(|line| !was.lines().any(|other| other == *line)).collect();
-    assert!(lost.is_empty() && left.is_empty(), "{what}: lost {lost:#?}, left {left:#?}");
+    let lost: Vec<&str> = was
+        .lines()
+        .filter(|line| !is.lines().any(|other| other == *line))
+        .collect();
+    let left: Vec<&str> = is
+        .lines()
+        .filter(|line| !was.lines().any(|other| other == *line))
+        .collect();
+    assert!(
+        lost.is_empty() && left.is_empty(),
+        "{what}: lost {lost:#?}, left {left:#?}"
+    );
 }
 
 #[test]
@@ -114,10 +144,17 @@ fn similar_asserts(what: &str, was: &str, is: &str) {
 fn a_fork_with_another_pod_network() {
     let node = Node::up("bridged");
     for file in ["bridge.rhai", "bridge.yaml"] {
-        node.copy_own(&format!("tests/playbooks/cni/{file}"), &format!("/root/work/plugins/cni/{file}"));
+        node.copy_own(
+            &format!("tests/playbooks/cni/{file}"),
+            &format!("/root/work/plugins/cni/{file}"),
+        );
     }
     node.run(&format!("{RUN} --set cni=bridge"));
     let states = states(&node, "events.jsonl");
-    assert_eq!(states.get("reply").map(String::as_str), Some("unchanged"), "{states:?}");
+    assert_eq!(
+        states.get("reply").map(String::as_str),
+        Some("unchanged"),
+        "{states:?}"
+    );
     assert!(node.run("ls /etc/cni/net.d").contains("10-bridge.conflist"));
 }

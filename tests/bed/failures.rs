@@ -10,12 +10,17 @@ use super::node::Node;
 fn without_the_policies() {
     let node = Node::up("nopolicy");
     let start = Instant::now();
-    let output = node.try_run(
-        "cd /root/work && psprun kubeadm-psp.rhai --values bed.yaml --skip policies 2>&1",
-    );
+    let output =
+        node.try_run("cd /root/work && psprun kubeadm-psp.rhai --values bed.yaml --skip policies 2>&1");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("PodSecurityPolicy: no providers available to validate pod request"), "{text}");
-    assert!(!text.contains("not ready after"), "a wait timed out instead of naming the cause:\n{text}");
+    assert!(
+        text.contains("PodSecurityPolicy: no providers available to validate pod request"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("not ready after"),
+        "a wait timed out instead of naming the cause:\n{text}"
+    );
     eprintln!("denied after {:?}", start.elapsed());
 }

@@ -30,7 +30,11 @@ impl Node {
     pub fn up(name: &'static str) -> Self {
         let bed = PathBuf::from(std::env::var_os("PSPRUN_BED").expect("run tests/run: it sets the bed up"));
         // What a test that was killed may have left.
-        if Command::new(bed.join("node")).arg("list").output().is_ok_and(|list| starts_a_line(&list, name)) {
+        if Command::new(bed.join("node"))
+            .arg("list")
+            .output()
+            .is_ok_and(|list| starts_a_line(&list, name))
+        {
             good(Command::new(bed.join("node")).args(["down", name]));
         }
         let node = Self { bed, name };
@@ -67,7 +71,9 @@ impl Node {
     /// A command line on the node.
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(self.bed.join("node"));
-        command.args(["exec", self.name, "sh", "-c", line]).stdin(Stdio::null());
+        command
+            .args(["exec", self.name, "sh", "-c", line])
+            .stdin(Stdio::null());
         command
     }
 
@@ -85,12 +91,18 @@ impl Node {
 
     /// Starts a command line.
     pub fn start(&self, line: &str) -> Child {
-        self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the bed's scripts start")
+        self.command(line)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the bed's scripts start")
     }
 
     /// Sends a signal to the process of the node whose command line matches.
     pub fn signal(&self, signal: &str, pattern: &str) {
-        let pid = String::from_utf8_lossy(&self.node(["pid", self.name, pattern]).stdout).trim().to_owned();
+        let pid = String::from_utf8_lossy(&self.node(["pid", self.name, pattern]).stdout)
+            .trim()
+            .to_owned();
         good(Command::new("kill").args(["-s", signal, &pid]));
     }
 
@@ -106,7 +118,10 @@ impl Node {
 
     /// Command lines of the node's processes but for the bed's own.
     pub fn processes(&self) -> Vec<String> {
-        self.run("ps -eo args --no-headers").lines().map(str::to_owned).collect()
+        self.run("ps -eo args --no-headers")
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -119,12 +134,16 @@ impl Drop for Node {
             );
             eprintln!("{}", String::from_utf8_lossy(&seen.stdout));
         }
-        let _ = Command::new(self.bed.join("node")).args(["down", self.name]).output();
+        let _ = Command::new(self.bed.join("node"))
+            .args(["down", self.name])
+            .output();
     }
 }
 
 fn starts_a_line(output: &Output, word: &str) -> bool {
-    String::from_utf8_lossy(&output.stdout).lines().any(|line| line.split(' ').next() == Some(word))
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .any(|line| line.split(' ').next() == Some(word))
 }
 
 #[track_caller]
