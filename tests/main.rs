@@ -1,7 +1,8 @@
 //! The tests of the whole program: one binary, so that it is linked once. What a module tests, its name says.
 
-#![expect(clippy::panic, reason = "tests")]
+#![expect(clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod bed;
 mod builtins;
 mod cli;
 mod support;
