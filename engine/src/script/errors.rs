@@ -105,6 +105,11 @@ fn word(error: &EvalAltResult, registry: Option<&Registry>) -> Diagnostic {
             "the playbook does not come to an end (too many operations while planning)",
         )
         .help("look for a loop without an end at this place"),
+        EvalAltResult::ErrorDataRace(..) => new(
+            "psprun::plan::own_closure",
+            "a closure in a function looks at the very variable on which the call is made",
+        )
+        .help("take what it looks at out first: `let created = cluster.created; cluster.get(\"pods\").when(|| created)`"),
         EvalAltResult::ErrorTerminated(..) => {
             new("psprun::plan::limit", "the playbook takes too long to plan")
                 .help("look for a list or map that grows at each turn of a loop at this place")

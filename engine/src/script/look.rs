@@ -125,7 +125,8 @@ fn guard_strings(engine: &mut Engine) {
     engine.register_global_module(module.into());
 }
 
-/// Puts the guard around the subject of every `switch` and the left side of every `??`.
+/// Puts the guard around the subject of every `switch` and the left side of every `??`, and lets closures copy what they
+/// capture.
 pub(crate) fn rewrite(engine: &Engine, ast: &AST) -> AST {
     let Some(template) = template(engine) else {
         return ast.clone();
@@ -227,6 +228,9 @@ impl Guard {
             Stmt::Expr(expr) => self.expr(expr),
             Stmt::BreakLoop(Some(expr), ..) | Stmt::Return(Some(expr), ..) => self.expr(expr),
             Stmt::Import(parts, _) => self.expr(&mut parts.0),
+            // A closure gets copies of what it captures. Shared variables would be locked while a chain of calls goes on
+            // from one, so that `cluster.get("pods").when(|| cluster.created)` could not even be written.
+            Stmt::Share(_) => *statement = Stmt::Noop(rhai::Position::NONE),
             _ => {}
         }
     }

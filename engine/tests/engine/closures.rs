@@ -127,3 +127,14 @@ fn a_reading_that_leads_nowhere_says_what_is_there() {
         .collect();
     insta::assert_snapshot!(shown);
 }
+
+#[test]
+fn a_closure_may_look_at_the_variable_of_its_own_call() {
+    let outputs = script("let c = cluster(); let a = c.apply(\"x: 1\\n\").when(|| c.version == \"v1.20.2\"); let m = c.version.map(|v| v + c.kubeconfig).when(|| c.version != \"\");").outputs();
+    assert_eq!(outputs["a"]["cluster"], json!("/k"));
+    assert_eq!(outputs["m"], json!("v1.20.2/k"));
+    let problems =
+        script("fn f(c) { c.apply(\"x: 1\\n\").when(|| c.version == \"\") } let c = cluster(); f(c);")
+            .problems();
+    assert!(problems.contains("[psprun::plan::own_closure]"), "{problems}");
+}
