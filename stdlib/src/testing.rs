@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-pub(crate) mod api_server;
-
 use std::sync::Arc;
 
 use psprun_engine::script::{Planner, Playbook, Values};

@@ -1,7 +1,7 @@
 //! Runs playbooks in this process, and writes to the server behind their back.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,7 @@ pub struct Run {
 pub struct Step {
     pub state: State,
     pub summary: String,
+    pub details: String,
     pub output: Value,
     pub failure: Option<Failure>,
     pub took: Duration,
@@ -56,7 +57,6 @@ impl Bench {
             .expect("a runtime");
         let mut registry = Registry::new();
         psprun_stdlib::register(&mut registry, &LiveTarget::new());
-        registry.add(StandIn);
         let client = runtime.block_on(async {
             let config = kube::config::Kubeconfig::read_from(&kubeconfig).expect("a kubeconfig");
             let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await;
@@ -70,6 +70,13 @@ impl Bench {
         }
     }
 
+    /// Runs a playbook's steps on `cluster`, to the end; they may name files of this folder.
+    pub fn run_in(&self, folder: &Path, script: &str) -> Run {
+        self.runtime
+            .block_on(self.start_in(Some(folder), script))
+            .expect("no panic")
+    }
+
     /// Runs a playbook's steps on `cluster`, to the end.
     pub fn run(&self, script: &str) -> Run {
         self.runtime.block_on(self.start(script)).expect("no panic")
@@ -77,13 +84,18 @@ impl Bench {
 
     /// Starts a playbook.
     pub fn start(&self, script: &str) -> JoinHandle<Run> {
+        self.start_in(None, script)
+    }
+
+    /// Starts a playbook whose files are in a folder.
+    pub fn start_in(&self, folder: Option<&Path>, script: &str) -> JoinHandle<Run> {
         let playbook = Playbook {
             name: "test".into(),
             script: format!(
                 "let cluster = kubeconfig({:?});\n{script}",
                 self.kubeconfig.display().to_string()
             ),
-            folder: None,
+            folder: folder.map(Path::to_owned),
         };
         let plan = Planner::new(self.registry.clone())
             .plan(&playbook, &Values::new())
@@ -235,6 +247,7 @@ impl Run {
                 state,
                 took_ms,
                 summary,
+                details,
                 output,
                 error,
                 ..
@@ -242,6 +255,7 @@ impl Run {
                 let ended = Step {
                     state: *state,
                     summary: summary.clone().unwrap_or_default(),
+                    details: details.as_deref().unwrap_or_default().to_owned(),
                     output: output.as_deref().cloned().unwrap_or_default(),
                     failure: error.as_deref().cloned(),
                     took: Duration::from_millis(*took_ms),
@@ -276,37 +290,4 @@ pub fn node(name: &str, ready: &str) -> Value {
 /// The status of a pod that is ready.
 pub fn ready() -> Value {
     json!({ "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] })
-}
-
-/// Until the real one is there.
-struct StandIn;
-
-#[derive(serde::Deserialize, schemars::JsonSchema)]
-struct StandInArgs {
-    path: String,
-}
-
-#[async_trait::async_trait]
-impl psprun_engine::Builtin for StandIn {
-    type Args = StandInArgs;
-    type Output = psprun_stdlib::target::ClusterRef;
-
-    fn spec(&self) -> psprun_engine::Spec {
-        psprun_engine::Spec::new("kubeconfig", "x")
-            .subject("path")
-            .produces("cluster")
-    }
-
-    async fn run(
-        &self,
-        args: StandInArgs,
-        _: psprun_engine::Context,
-    ) -> Result<psprun_engine::Outcome<Self::Output>, psprun_engine::StepError> {
-        Ok(psprun_engine::Outcome::unchanged(
-            psprun_stdlib::target::ClusterRef {
-                kubeconfig: args.path,
-                context: None,
-            },
-        ))
-    }
 }

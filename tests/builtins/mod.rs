@@ -1,6 +1,7 @@
 //! The cluster builtins, as playbooks call them, against a real kube-apiserver: no kubelet and no controllers, so that
 //! each test writes the statuses and events itself that they would write.
 
+mod applying;
 mod bench;
 mod objects;
 mod refusals;

@@ -5,8 +5,6 @@ mod fetch;
 mod item;
 mod order;
 mod prune;
-#[cfg(test)]
-mod real_tests;
 mod request;
 mod resolve;
 mod rewrite;

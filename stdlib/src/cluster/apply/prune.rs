@@ -242,14 +242,15 @@ fn last_to_go(line: &str) -> u8 {
     }
 }
 
-/// Whether the object has something that psprun applied.
+/// Whether the object has something that psprun applied. One that says no more than its name has no manager at all.
 fn is_ours(object: &Value) -> bool {
-    let managed = object["metadata"]["managedFields"]
+    let metadata = &object["metadata"];
+    let managers = metadata["managedFields"]
         .as_array()
-        .into_iter()
-        .flatten();
-    managed.into_iter().any(|entry| entry["manager"] == FIELD_MANAGER)
-        || object["metadata"]["annotations"][LAST_APPLIED].is_string()
+        .map_or(&[][..], Vec::as_slice);
+    managers.is_empty()
+        || managers.iter().any(|entry| entry["manager"] == FIELD_MANAGER)
+        || metadata["annotations"][LAST_APPLIED].is_string()
 }
 
 #[cfg(test)]

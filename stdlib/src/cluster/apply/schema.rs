@@ -121,11 +121,6 @@ impl Schemas {
         })
     }
 
-    /// Whether the document describes this kind.
-    pub(super) fn has(&self, api_version: &str, kind: &str) -> bool {
-        self.kinds.contains_key(&format!("{api_version} {kind}"))
-    }
-
     /// The fields of an object that its kind does not have; none when the kind is not described.
     pub(super) fn unknown_fields(&self, object: &Value) -> Vec<Unknown> {
         let key = format!(
@@ -356,7 +351,6 @@ mod tests {
     #[test]
     fn unknown_fields_are_found_with_a_guess() {
         let schemas = Schemas::parse(DOCUMENT).unwrap();
-        assert!(schemas.has("apps/v1", "Deployment"));
         let mut object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {
             "replikas": 1, "labels": {"any.thing/x": "y"}, "free": {"as": "you like"},
             "containers": [{"name": "a"}, {"imge": "b"}]}});
