@@ -10,6 +10,7 @@ use psprun_engine::event::Failure;
 use psprun_engine::{Diagnostic, Location};
 
 use self::excerpt::Excerpt;
+use crate::terminal::plain_text;
 
 /// Gives a script or manifest by the name that a [`Location`] has.
 pub type Source = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -60,9 +61,12 @@ pub fn draw_failure(step: &str, failure: &Failure, source: Option<&Source>, styl
         labels.push((parse_location(place), "here".to_owned()));
     }
     labels.push((failure.at.clone(), "this step".to_owned()));
-    let message = match failure.message.strip_prefix("check failed") {
+    // Messages quote what commands print.
+    let said: Vec<String> = failure.message.lines().map(plain_text).collect();
+    let said = said.join("\n");
+    let message = match said.strip_prefix("check failed") {
         Some(rest) => format!("check `{step}` failed{rest}"),
-        None => format!("step `{step}` failed: {}", failure.message),
+        None => format!("step `{step}` failed: {said}"),
     };
     draw(
         &failure.code,

@@ -97,6 +97,21 @@ pub fn complain(text: &str) {
     let _ = stderr.flush();
 }
 
+/// A line that cannot move the cursor, ring the bell or paint: what commands print is not ours.
+pub fn plain_text(line: &str) -> String {
+    let line = line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or("");
+    let line = console::strip_ansi_codes(line);
+    let mut text = String::with_capacity(line.len());
+    for c in line.chars() {
+        match c {
+            '\t' => text.push_str("    "),
+            c if c.is_control() => {}
+            c => text.push(c),
+        }
+    }
+    text
+}
+
 /// Paints text, or does not.
 #[derive(Debug, Clone, Copy)]
 pub struct Paint {
@@ -165,5 +180,19 @@ mod tests {
         assert_eq!(Paint { on: false }.red("x"), "x");
         assert_eq!(Paint { on: true }.red("x"), "\x1b[31mx\x1b[0m");
         assert_eq!(Paint { on: true }.red(""), "");
+    }
+
+    #[test]
+    fn output_of_commands_cannot_move_the_cursor() {
+        let plain = plain_text;
+        assert_eq!(plain("a\tb"), "a    b");
+        assert_eq!(plain("\x1b[31mred\x1b[0m \x1b[2Jx\x07"), "red x");
+        assert_eq!(
+            plain("10%\r50%\r100%"),
+            "100%",
+            "the last state of a progress bar"
+        );
+        assert_eq!(plain("done\r"), "done");
+        assert_eq!(plain(""), "");
     }
 }

@@ -6,7 +6,10 @@ use psprun_engine::State;
 use psprun_engine::event::Failure;
 use psprun_engine::plan::show_duration;
 
-use crate::terminal::Paint;
+use crate::terminal::{Paint, plain_text};
+
+/// Where lists of words are broken in a log.
+const LOG_WIDTH: usize = 100;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy)]
@@ -63,12 +66,35 @@ impl Look {
 
     /// A name, padded, and cut where lines are cut.
     pub fn name(&self, name: &str) -> String {
-        let mut name = super::plain_text(name);
+        let mut name = plain_text(name);
         if self.width.is_some() {
             name = console::truncate_str(&name, self.names.max(1), self.ellipsis()).into_owned();
         }
         let pad = self.names.saturating_sub(console::measure_text_width(&name));
         format!("{name}{}", " ".repeat(pad))
+    }
+
+    /// Words after a lead, broken between words where the terminal ends.
+    pub fn wrap(&self, lead: &str, words: &[&str], separator: &str) -> String {
+        let width = self.width.unwrap_or(LOG_WIDTH);
+        let mut text = self.paint.bold(lead.trim_end());
+        text.push(' ');
+        let mut column = console::measure_text_width(lead);
+        for (index, word) in words.iter().enumerate() {
+            let separator = if index + 1 < words.len() { separator } else { "" };
+            let length =
+                console::measure_text_width(word) + console::measure_text_width(separator.trim_end());
+            if column + length > width && column > 2 {
+                text.truncate(text.trim_end().len());
+                text.push_str("\n  ");
+                column = 2;
+            }
+            text.push_str(word);
+            text.push_str(separator);
+            column += console::measure_text_width(word) + console::measure_text_width(separator);
+        }
+        text.push('\n');
+        text
     }
 
     fn mark(&self, state: State) -> String {
@@ -195,7 +221,7 @@ pub struct End<'e> {
 /// The first line of a text, and a sign that there is more.
 pub fn one_line(text: &str) -> String {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let mut line = super::plain_text(lines.next().unwrap_or("").trim());
+    let mut line = plain_text(lines.next().unwrap_or("").trim());
     if lines.next().is_some() {
         line.push_str(" …");
     }

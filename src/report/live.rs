@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use psprun_engine::plan::show_duration;
 use psprun_engine::{Consumer, Event, EventKind, State};
 
+use super::LAST_LINES;
 use super::line::{End, Look};
 use super::plain::{count, interrupted};
 use super::screen::Screen;
-use super::{LAST_LINES, plain_text};
+use crate::terminal::plain_text;
 
 /// How often the display is drawn anew.
 const TICK: Duration = Duration::from_millis(100);

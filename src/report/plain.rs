@@ -8,7 +8,8 @@ use psprun_engine::{Consumer, Event, EventKind, State};
 
 use super::heartbeat::{Heartbeat, Running};
 use super::line::{End, Look};
-use super::{LAST_LINES, Sink, Verbosity, plain_text};
+use super::{LAST_LINES, Sink, Verbosity};
+use crate::terminal::plain_text;
 
 /// The reporter for whatever is no terminal.
 pub struct Plain {

@@ -1,41 +1,23 @@
 //! What is told at the end of a run: failures in full, what they held up, what is worth knowing, times, counts.
 
-use std::collections::{BTreeMap, HashMap};
+mod timeline;
+
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use psprun_engine::event::{Counts, Failure};
-use psprun_engine::plan::{Plan, StepId, show_duration};
+use psprun_engine::plan::show_duration;
 use psprun_engine::secrets::MASK;
 use psprun_engine::{Consumer, Event, EventKind, State};
 use serde_json::Value;
 
+pub use self::timeline::Timeline;
 use super::line::Look;
 use super::plain::count;
 use super::{Sink, Verbosity};
 use crate::diagnose::{self, Source, Style};
-
-/// What each step waits for, to find out what a run's length was made of.
-#[derive(Debug, Clone, Default)]
-pub struct Timeline {
-    needs: BTreeMap<Arc<str>, Vec<Arc<str>>>,
-}
-
-impl Timeline {
-    /// The plan's edges.
-    pub fn of(plan: &Plan) -> Self {
-        let name = |id: StepId| plan.graph[id].name.clone();
-        let needs = plan
-            .steps()
-            .map(|(id, step)| {
-                let needs = plan.needs(id).into_iter().map(|(other, _)| name(other)).collect();
-                (step.name.clone(), needs)
-            })
-            .collect();
-        Self { needs }
-    }
-}
 
 /// What is worth showing of the output of a step that changed something: the way to a field, and what to do when a
 /// secret is masked in it.
@@ -63,6 +45,8 @@ pub struct Summary {
 }
 
 struct Ended {
+    /// In the order in which steps ended.
+    place: usize,
     name: Arc<str>,
     state: State,
     took_ms: u64,
@@ -159,7 +143,7 @@ impl Summary {
             if names.len() > MOST {
                 shown.push(&more);
             }
-            text.push_str(&self.wrap(&format!("{reason}: "), &shown, ", "));
+            text.push_str(&self.look.wrap(&format!("{reason}: "), &shown, ", "));
         }
         if let Some(rest) = groups.get(MOST..).filter(|rest| !rest.is_empty()) {
             let steps = rest.iter().map(|(_, names)| names.len()).sum();
@@ -188,7 +172,7 @@ impl Summary {
             return None;
         }
         let with_time = |step: &&Ended| format!("{} {}", step.name, milliseconds(step.took_ms));
-        let chain = self.chain();
+        let chain = self.timeline.chain(&self.steps);
         let mut text = String::new();
         if chain.len() > 1 {
             let sum = milliseconds(chain.iter().map(|step| step.took_ms).sum());
@@ -199,7 +183,7 @@ impl Summary {
                 .collect();
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
             let lead = format!("longest chain, {sum} in {}: ", count(chain.len(), "step"));
-            text.push_str(&self.wrap(&lead, &parts, self.look.arrow()));
+            text.push_str(&self.look.wrap(&lead, &parts, self.look.arrow()));
         }
         let mut slowest: Vec<&Ended> = self
             .steps
@@ -215,36 +199,9 @@ impl Summary {
         if !slowest.is_empty() && !told {
             let parts: Vec<String> = slowest.iter().map(with_time).collect();
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-            text.push_str(&self.wrap("slowest: ", &parts, ", "));
+            text.push_str(&self.look.wrap("slowest: ", &parts, ", "));
         }
         (!text.is_empty()).then_some(text)
-    }
-
-    /// From the step that ended last, back to whatever it waited for longest.
-    fn chain(&self) -> Vec<&Ended> {
-        let by_name: BTreeMap<&str, &Ended> = self.steps.iter().map(|step| (&*step.name, step)).collect();
-        let ran = |step: &&&Ended| matches!(step.state, State::Done | State::Unchanged | State::Failed);
-        let mut chain = Vec::new();
-        let mut here = self
-            .steps
-            .iter()
-            .filter(|step| ran(&step))
-            .max_by_key(|step| step.at_ms);
-        while let Some(step) = here {
-            chain.push(step);
-            here = self
-                .timeline
-                .needs
-                .get(&step.name)
-                .into_iter()
-                .flatten()
-                .filter_map(|name| by_name.get(&**name))
-                .filter(ran)
-                .max_by_key(|step| step.at_ms)
-                .copied();
-        }
-        chain.reverse();
-        chain
     }
 
     fn counts(&self, took_ms: u64, counts: &Counts) -> String {
@@ -279,30 +236,7 @@ impl Summary {
             return format!("{}\n", paint.bold(&lead));
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        self.wrap(&format!("{lead}: "), &parts, ", ")
-    }
-
-    /// Words after a lead, broken between words where the terminal ends.
-    fn wrap(&self, lead: &str, words: &[&str], separator: &str) -> String {
-        let width = self.look.width.unwrap_or(100);
-        let mut text = self.look.paint.bold(lead.trim_end());
-        text.push(' ');
-        let mut column = console::measure_text_width(lead);
-        for (index, word) in words.iter().enumerate() {
-            let separator = if index + 1 < words.len() { separator } else { "" };
-            let length =
-                console::measure_text_width(word) + console::measure_text_width(separator.trim_end());
-            if column + length > width && column > 2 {
-                text.truncate(text.trim_end().len());
-                text.push_str("\n  ");
-                column = 2;
-            }
-            text.push_str(word);
-            text.push_str(separator);
-            column += console::measure_text_width(word) + console::measure_text_width(separator);
-        }
-        text.push('\n');
-        text
+        self.look.wrap(&format!("{lead}: "), &parts, ", ")
     }
 }
 
@@ -318,6 +252,7 @@ impl Consumer for Summary {
                 error,
                 ..
             } => self.steps.push(Ended {
+                place: self.steps.len(),
                 name: step.clone(),
                 state: *state,
                 took_ms: *took_ms,
@@ -359,102 +294,4 @@ fn milliseconds(ms: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::testing::{self, SharedSink};
-
-    fn summary(width: Option<usize>, verbosity: Verbosity, events: &[Event]) -> String {
-        let edges: [(&str, &[&str]); 5] = [
-            ("preflight", &[]),
-            ("cluster", &["preflight"]),
-            ("policies", &["cluster"]),
-            ("nodes", &["policies", "cluster"]),
-            ("system_pods", &["policies"]),
-        ];
-        let timeline = Timeline {
-            needs: edges
-                .iter()
-                .map(|(step, needs)| ((*step).into(), needs.iter().map(|need| (*need).into()).collect()))
-                .collect(),
-        };
-        let source: Source = Arc::new(|file| {
-            (file == "kubeadm-psp.rhai")
-                .then(|| "// x\nlet system_pods = cluster.wait_ready(\"pods\");\n".to_owned())
-        });
-        let sink = SharedSink::default();
-        let mut summary = Summary::new(
-            testing::look(width),
-            verbosity,
-            timeline,
-            source,
-            Box::new(sink.clone()),
-        );
-        events.iter().for_each(|event| summary.event(event));
-        sink.text()
-    }
-
-    #[test]
-    fn tells_failures_consequences_outputs_times_and_counts() {
-        insta::assert_snapshot!(summary(None, Verbosity::Normal, &testing::eventful_run()));
-    }
-
-    #[test]
-    fn fits_forty_columns() {
-        let text = summary(Some(40), Verbosity::Normal, &testing::eventful_run());
-        insta::assert_snapshot!(text);
-    }
-
-    #[test]
-    fn quiet_tells_failures_only() {
-        insta::assert_snapshot!(summary(None, Verbosity::Quiet, &testing::eventful_run()));
-    }
-
-    #[test]
-    fn quiet_says_nothing_when_all_is_well() {
-        let events = [
-            testing::run_started(1),
-            testing::ended(900, "preflight", State::Done, 900, None, Value::Null),
-            testing::run_finished(
-                900,
-                Counts {
-                    done: 1,
-                    ..Counts::default()
-                },
-            ),
-        ];
-        assert_eq!(summary(None, Verbosity::Quiet, &events), "");
-    }
-
-    #[test]
-    fn a_thousand_failures_stay_readable() {
-        let names: Vec<String> = (0..1000).map(|n| format!("step-{n}")).collect();
-        let mut events: Vec<Event> = names.iter().map(|name| testing::failed(name, "no")).collect();
-        for name in &names {
-            let why = format!("needs `{name}`, which failed");
-            let next = format!("next-{name}");
-            events.push(testing::ended(
-                0,
-                &next,
-                State::Skipped,
-                0,
-                Some(&why),
-                Value::Null,
-            ));
-        }
-        let counts = Counts {
-            failed: 1000,
-            skipped: 1000,
-            ..Counts::default()
-        };
-        events.push(testing::run_finished(9, counts));
-        let text = summary(None, Verbosity::Normal, &events);
-        assert!(text.lines().count() < 250, "{text}");
-        assert!(text.contains("and 988 more failures"), "{text}");
-        assert!(text.contains("and 988 steps for other reasons"), "{text}");
-    }
-
-    #[test]
-    fn says_that_it_was_interrupted() {
-        insta::assert_snapshot!(summary(None, Verbosity::Normal, &testing::interrupted_run()));
-    }
-}
+mod tests;
