@@ -1,6 +1,6 @@
 //! Layers of no-op steps, each of which reads two of the layer before: what the engine itself costs.
 //!
-//! `cargo bench -p psprun-engine --bench layers`
+//! `cargo bench -p psprun-engine --bench layers`; with ` -- graph` only what drawing them costs
 
 use std::sync::Arc;
 
@@ -97,6 +97,16 @@ fn layers(criterion: &mut Criterion) {
                 run(ready, &RunOptions::default(), &Interrupt::default(), consumers).await
             });
         });
+    }
+    let drawn = plan(&planner, 100);
+    for format in psprun_engine::graph::FORMATS {
+        group.throughput(Throughput::Elements(10_000));
+        group.bench_function(
+            BenchmarkId::new(format!("graph_{}", format.name), 10_000),
+            |bencher| {
+                bencher.iter(|| (format.render)(&drawn, &psprun_engine::graph::Options::default()));
+            },
+        );
     }
     group.finish();
 }

@@ -21,7 +21,8 @@ const COLUMNS: usize = 38;
 fn render(plan: &Plan, options: &Options) -> String {
     let view = View::new(plan, options);
     let ids = ids(&view);
-    let mut out = String::new();
+    // What a step and its edges take, more or less.
+    let mut out = String::with_capacity(1_000 * (1 + view.nodes.len()));
     // Writing to a string cannot fail, so these results carry nothing.
     let _ = header(&mut out, &view);
     let _ = waves(&mut out, &view, &ids, options);
@@ -126,8 +127,7 @@ fn step(out: &mut String, view: &View<'_>, node: &Node<'_>, id: &str, options: &
 
     write!(
         out,
-        "    {} [label=<{label}>, color=\"{ink}\", fillcolor=\"{fill}\"",
-        quoted(id)
+        "    {id} [label=<{label}>, color=\"{ink}\", fillcolor=\"{fill}\""
     )?;
     if out_of_run {
         write!(out, ", fontcolor=\"#64748b\", style=\"rounded,filled,dashed\"")?;
@@ -145,32 +145,28 @@ fn edges(out: &mut String, view: &View<'_>, ids: &[String]) -> std::fmt::Result 
     out.push('\n');
     for link in view.links() {
         let need = &view.nodes[link.to.index()].needs[link.need];
-        let mut attributes = Vec::new();
-        let paths: Vec<String> = need
-            .paths()
-            .iter()
-            .filter(|path| !path.is_empty())
-            .map(|path| fit(path, 30))
-            .collect();
+        let (from, to) = (&ids[link.from.index()], &ids[link.to.index()]);
+        write!(out, "  {from} -> {to} [")?;
+        let mut paths = need.paths();
+        paths.retain(|path| !path.is_empty());
         if !paths.is_empty() {
-            attributes.push(format!("label={}", quoted_text(&paths.join("\n"))));
+            paths.iter_mut().for_each(|path| *path = fit(path, 30));
+            write!(out, "label={}, ", quoted_text(&paths.join("\n")))?;
         }
         if !need.has_data() {
-            attributes.push("style=dashed".to_owned());
+            out.push_str("style=dashed, ");
         }
         match link {
-            Link { on_chain: true, .. } => attributes.push("penwidth=2.2, color=\"#0f172a\"".to_owned()),
-            Link { implied: true, .. } => attributes.push("color=\"#cbd5e1\"".to_owned()),
+            Link { on_chain: true, .. } => out.push_str("penwidth=2.2, color=\"#0f172a\", "),
+            Link { implied: true, .. } => out.push_str("color=\"#cbd5e1\", "),
             _ => {}
         }
-        attributes.push(format!("tooltip={}", quoted_text(&view.explain(&link))));
-        let (from, to) = (quoted(&ids[link.from.index()]), quoted(&ids[link.to.index()]));
-        writeln!(out, "  {from} -> {to} [{}]", attributes.join(", "))?;
+        writeln!(out, "tooltip={}]", quoted_text(&view.explain(&link)))?;
     }
     Ok(())
 }
 
-/// The steps' names, as long as they differ when cleaned.
+/// The steps' names as identifiers, as long as they differ when cleaned.
 fn ids(view: &View<'_>) -> Vec<String> {
     let mut taken: HashSet<String> = HashSet::with_capacity(view.nodes.len());
     let mut ids = Vec::with_capacity(view.nodes.len());
@@ -179,7 +175,7 @@ fn ids(view: &View<'_>) -> Vec<String> {
         while !taken.insert(id.clone()) {
             id.push('\'');
         }
-        ids.push(id);
+        ids.push(quoted(&id));
     }
     ids
 }
@@ -195,7 +191,16 @@ fn html(text: &str) -> String {
 
 /// An identifier.
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    let mut quoted = String::with_capacity(text.len() + 8);
+    quoted.push('"');
+    for c in text.chars() {
+        if matches!(c, '\\' | '"') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// A text with lines.

@@ -19,7 +19,7 @@ const COLUMNS: usize = 40;
 
 fn render(plan: &Plan, options: &Options) -> String {
     let view = View::new(plan, options);
-    let mut out = String::new();
+    let mut out = String::with_capacity(400 * (1 + view.nodes.len()));
     // Writing to a string cannot fail, so these results carry nothing.
     let _ = header(&mut out, &view);
     let _ = waves(&mut out, &view, options);

@@ -4,11 +4,19 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many columns a text takes in a terminal.
 pub(super) fn width(text: &str) -> usize {
-    text.width()
+    // Nothing that is drawn has control characters, so each byte of plain text is a column.
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// A text in one line: white space of any kind becomes one blank, see [`visible`] for the rest.
 pub(super) fn one_line(text: &str) -> String {
+    let plain = |pair: &[u8]| (b' '..=b'~').contains(&pair[1]) && pair != b"  ";
+    if text.as_bytes().windows(2).all(plain)
+        && text.starts_with(|c| ('!'..='~').contains(&c))
+        && !text.ends_with(' ')
+    {
+        return text.to_owned();
+    }
     let mut line = String::with_capacity(text.len());
     for word in text.split_whitespace() {
         if !line.is_empty() {
@@ -54,6 +62,9 @@ pub(super) fn is_control(c: char) -> bool {
 
 /// A text between the tags or in an attribute of XML or HTML; it must be [`visible`] already.
 pub(super) fn xml(text: &str) -> String {
+    if !text.contains(['&', '<', '>', '"']) {
+        return text.to_owned();
+    }
     let mut safe = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
@@ -119,6 +130,9 @@ pub(super) fn break_at(text: &str, columns: usize) -> &str {
 /// The text in lines that fit: broken at blanks, and inside a word only if the word is longer than a line.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(2);
+    if width(text) <= columns {
+        return vec![text.to_owned()];
+    }
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
