@@ -1,5 +1,6 @@
 //! The command line, as whoever types it sees it.
 
+mod book;
 mod builtins;
 mod events;
 mod fork;

@@ -77,9 +77,19 @@ impl BuiltinPage {
     }
 }
 
+/// The engine's own builtins take a closure after the subject; the others take a map of options.
+const WITH_CLOSURE: &[(&str, &str)] = &[
+    ("check", "check(claim, || …)"),
+    ("map", "value.map(|value| …)"),
+    ("for_each", "for_each(items, |item| …)"),
+];
+
 /// `cluster.apply(what, #{ namespace, prune, … })`.
 fn calls(spec: &Spec, args: &[Field]) -> Vec<String> {
     const SHOWN: usize = 4;
+    if let Some((_, call)) = WITH_CLOSURE.iter().find(|(name, _)| *name == spec.name) {
+        return vec![(*call).to_owned()];
+    }
     let mut inside: Vec<String> = spec.subject.iter().map(|subject| (*subject).to_owned()).collect();
     let options: Vec<&str> = args
         .iter()
