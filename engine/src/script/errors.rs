@@ -209,7 +209,14 @@ fn no_function(signature: &str, registry: Option<&Registry>) -> Diagnostic {
             )
             .help(format!("did you mean `{meant}`?"));
         }
-        return early_look(&format!("`{name}`"));
+        if is_of_the_language(name) {
+            return early_look(&format!("`{name}`"));
+        }
+        return Diagnostic::new(
+            "psprun::plan::no_function",
+            format!("there is no builtin or method `{name}`"),
+        )
+        .help("`psprun builtins` lists what there is");
     }
     let known = registry.map(|registry| registry.words()).unwrap_or_default();
     let mut diagnostic = Diagnostic::new(
@@ -221,6 +228,15 @@ fn no_function(signature: &str, registry: Option<&Registry>) -> Diagnostic {
         None => "`psprun builtins` lists what there is".to_owned(),
     });
     diagnostic
+}
+
+/// Whether the language itself has an operator or function of this name.
+fn is_of_the_language(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        || rhai::Engine::new()
+            .collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true)
+            .iter()
+            .any(|known| known.trim_start_matches("get$") == name)
 }
 
 fn plain_types(types: &str) -> String {

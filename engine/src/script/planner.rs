@@ -147,7 +147,11 @@ impl Planner {
         let Evaluation {
             builder, problems, ..
         } = self.evaluate(playbook, values, true);
-        if builder.params.is_empty() && !problems.is_empty() {
+        // Other problems do not matter here, as long as there is something to list.
+        let about_params = problems
+            .iter()
+            .any(|problem| problem.code.starts_with("psprun::param::"));
+        if about_params || (builder.params.is_empty() && !problems.is_empty()) {
             Err(problems)
         } else {
             Ok(builder.params)

@@ -55,6 +55,7 @@ fn wrong_calls() {
         "count(3);",
         "count(#{ good_at: 1.5 });",
         "let c = cluster(); c.aply(\"x\");",
+        "let c = cluster(); c.wait_for_godot(1);",
         "let e = echo(1); e.apply(\"x.yaml\");",
         "let c = cluster(); c.kubeconfig.apply(\"x.yaml\");",
         "apply(\"x.yaml\");",
