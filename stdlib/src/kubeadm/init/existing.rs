@@ -14,6 +14,7 @@ use crate::kubeadm::config::api::Api;
 use crate::kubeadm::config::compare::{self, Difference};
 use crate::kubeadm::config::render::{self, For, Secrets};
 use crate::kubeadm::config::version;
+use crate::kubeadm::node::kubeadm::check_not_stopped;
 use crate::kubeadm::node::kubeconfig::Kubeconfig;
 use crate::kubeadm::node::paths;
 use crate::kubeadm::node::state::{self, OnDisk};
@@ -92,7 +93,10 @@ pub async fn look(
         OnDisk::ControlPlane { admin, broke_off } => (admin, broke_off),
     };
     context.progress(format!("there is a control plane: asking {}", admin.server));
-    let client = match answering(target, context).await {
+    let answered = answering(target, context).await;
+    // A server that was not waited for is not one that does not answer.
+    check_not_stopped(context, "nothing was changed")?;
+    let client = match answered {
         Ok(client) => client,
         Err(error) if broke_off => {
             return Ok(Existing::Partial(format!(

@@ -305,3 +305,27 @@ async fn without_kubeadm_nothing_goes() {
 fn the_examples_plan() {
     crate::testing::plan_examples("kubeadm::init");
 }
+
+#[tokio::test]
+async fn a_run_that_is_stopped_resets_nothing() {
+    let host = machine();
+    host.put("/etc/kubernetes/manifests/etcd.yaml", "");
+    host.put(
+        paths::ADMIN_CONF,
+        kubeconfig("kubernetes-admin", "https://10.89.0.11:6443"),
+    );
+    let target: Arc<dyn Target> = FakeTarget::new(&host);
+    let (context, _told) = Context::detached(Files::default());
+    context.cancellation().cancel();
+    let mut args = post();
+    args["on_partial"] = json!("reset");
+    let args = serde_json::from_value(args).unwrap();
+    let error = Init::new(&target).run(args, context).await.unwrap_err();
+    assert_eq!(error.code, "psprun::kubeadm::stopped");
+    assert!(
+        !host
+            .commands()
+            .iter()
+            .any(|command| command.starts_with("kubeadm reset"))
+    );
+}

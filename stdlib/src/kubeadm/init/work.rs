@@ -188,16 +188,7 @@ async fn run_kubeadm(
     if args.upload_certs {
         command.argv.push("--upload-certs".to_owned());
     }
-    let finished = host
-        .run(command, reset::sink(context), context.cancellation())
-        .await?;
-    if context.is_cancelled() {
-        return Err(StepError::new(
-            "psprun::kubeadm::stopped",
-            "kubeadm init was stopped: the machine is half-way",
-        )
-        .help("kubeadm::reset takes the remains away; on_partial: \"reset\" does so at the next run"));
-    }
+    let finished = kubeadm::run_phases(host, context, command).await?;
     if finished.code != 0 {
         if failure::was_preflight(&finished) {
             // Nothing was changed.

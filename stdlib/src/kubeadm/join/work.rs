@@ -176,16 +176,7 @@ async fn run_kubeadm(
             .argv
             .extend(["--skip-phases".to_owned(), args.skip_phases.join(",")]);
     }
-    let finished = host
-        .run(command, reset::sink(context), context.cancellation())
-        .await?;
-    if context.is_cancelled() {
-        return Err(StepError::new(
-            "psprun::kubeadm::stopped",
-            "kubeadm join was stopped: the machine is half-way",
-        )
-        .help("kubeadm::reset takes the remains away; on_partial: \"reset\" does so at the next run"));
-    }
+    let finished = kubeadm::run_phases(host, context, command).await?;
     if finished.code != 0 {
         let died_early = failure::was_preflight(&finished);
         if died_early {

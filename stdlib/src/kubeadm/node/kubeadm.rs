@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use psprun_engine::{Context, StepError};
+use psprun_engine::{Context, StepError, Stream};
 use regex::Regex;
 use semver::Version;
 
+use super::phases;
 use crate::kubeadm::config::version;
 use crate::target::{Command, Finished, Host, LineSink};
 
@@ -25,20 +26,49 @@ pub async fn run_quietly(host: &dyn Host, context: &Context, argv: &[&str]) -> R
     host.run(command, quiet(), context.cancellation()).await
 }
 
+/// Runs a kubeadm command that works on the machine: its lines are passed on, its phases told as progress.
+///
+/// # Errors
+/// It cannot be started, or was stopped with the run.
+pub async fn run_phases(host: &dyn Host, context: &Context, command: Command) -> Result<Finished, StepError> {
+    let what = command.argv.iter().take(2).cloned().collect::<Vec<_>>().join(" ");
+    let sink: LineSink = {
+        let context = context.clone();
+        Arc::new(move |stream: Stream, line: &str| {
+            context.line(stream, line);
+            if let Some(progress) = phases::progress(line) {
+                context.progress(progress);
+            }
+        })
+    };
+    let ended = host.run(command, sink, context.cancellation()).await;
+    let broke_off = ended.as_ref().map_or(true, |finished| finished.code != 0);
+    if broke_off && context.is_cancelled() {
+        return Err(StepError::new(
+            "psprun::kubeadm::stopped",
+            format!("{what} was stopped: the machine is half-way"),
+        )
+        .help("kubeadm::reset takes the remains away; on_partial: \"reset\" does so at the next run"));
+    }
+    ended
+}
+
 /// The version of the kubeadm that is installed.
 ///
 /// # Errors
 /// There is none, or it is none that psprun knows.
 pub async fn installed(host: &dyn Host, context: &Context) -> Result<Version, StepError> {
-    let finished = run_quietly(host, context, &["kubeadm", "version", "-o", "short"])
-        .await
-        .map_err(|error| {
-            StepError::new(
+    let finished = match run_quietly(host, context, &["kubeadm", "version", "-o", "short"]).await {
+        Ok(finished) => finished,
+        Err(error) => {
+            check_not_stopped(context, "nothing was changed")?;
+            return Err(StepError::new(
                 "psprun::kubeadm::missing",
                 format!("kubeadm cannot be run: {error}"),
             )
-            .help("install kubeadm, kubelet and kubectl of one version, e.g. with host::packages")
-        })?;
+            .help("install kubeadm, kubelet and kubectl of one version, e.g. with host::packages"));
+        }
+    };
     let text = finished.stdout.trim();
     if finished.code != 0 || text.is_empty() {
         return Err(StepError::new(
@@ -54,6 +84,20 @@ pub async fn installed(host: &dyn Host, context: &Context) -> Result<Version, St
     let found = version::parse(text)?;
     version::check_supported(&found)?;
     Ok(found)
+}
+
+/// Ends when the run is being stopped: what follows would change the machine. `state` is how the machine is left.
+///
+/// # Errors
+/// The run is being stopped.
+pub fn check_not_stopped(context: &Context, state: &str) -> Result<(), StepError> {
+    if context.is_cancelled() {
+        return Err(StepError::new(
+            "psprun::kubeadm::stopped",
+            format!("the run was stopped: {state}"),
+        ));
+    }
+    Ok(())
 }
 
 /// Ends unless commands run as root.

@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::work::{reset, sink};
+pub use self::work::reset;
 use super::node::kubeadm::need_root;
 use crate::target::{HostRef, Target};
 

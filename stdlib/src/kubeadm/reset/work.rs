@@ -1,16 +1,15 @@
 //! Takes a cluster away from a machine.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use psprun_engine::{Context, StepError, Stream};
+use psprun_engine::{Context, StepError};
 
 use super::found::{self, Found};
 use super::{Cleaned, Options, links, routes, tables};
 use crate::kubeadm::node::copy::{self, sha256};
 use crate::kubeadm::node::record::{self, FOLDERS, Record};
-use crate::kubeadm::node::{failure, kubeadm, phases};
-use crate::target::{Command, Host, LineSink};
+use crate::kubeadm::node::{failure, kubeadm};
+use crate::target::{Command, Host};
 
 /// Folders of which all content is the cluster's.
 const WHOLE: [&str; 9] = [
@@ -41,6 +40,7 @@ const GO_WHEN_EMPTY: [&str; 6] = [
 /// kubeadm reset fails, the run is stopped, or something cannot be looked at.
 pub async fn reset(host: &dyn Host, context: &Context, options: &Options) -> Result<Cleaned, StepError> {
     let found = found::look(host, context, options).await?;
+    kubeadm::check_not_stopped(context, "nothing was changed")?;
     let mut cleaned = Cleaned::default();
     if found.for_kubeadm {
         run_kubeadm(host, context, options, &found).await?;
@@ -96,13 +96,7 @@ async fn run_kubeadm(
             options.ignore_preflight_errors.join(","),
         ]);
     }
-    let finished = host.run(command, sink(context), context.cancellation()).await?;
-    if context.is_cancelled() {
-        return Err(StepError::new(
-            "psprun::kubeadm::stopped",
-            "kubeadm reset was stopped: the machine is half-way",
-        ));
-    }
+    let finished = kubeadm::run_phases(host, context, command).await?;
     if finished.code != 0 {
         return Err(failure::explain("kubeadm reset", &finished, &[]));
     }
@@ -114,17 +108,6 @@ async fn run_kubeadm(
         context.warn(line.trim());
     }
     Ok(())
-}
-
-/// Passes lines on, and tells of phases as progress.
-pub fn sink(context: &Context) -> LineSink {
-    let context = context.clone();
-    Arc::new(move |stream: Stream, line: &str| {
-        context.line(stream, line);
-        if let Some(progress) = phases::progress(line) {
-            context.progress(progress);
-        }
-    })
 }
 
 async fn remove_links(
