@@ -153,17 +153,18 @@ fn depend(
 
 /// What the closure's text reads of its captured variables, e.g. `reply.status`, for the message of a failed check.
 fn looks(context: &NativeCallContext, name: &str, captured: usize) -> Vec<(String, usize, Vec<Key>)> {
-    let Some((module, params)) = context.iter_namespaces().find_map(|module| {
-        let (.., definition) = module
+    let Some(definition) = context.iter_namespaces().find_map(|module| {
+        module
             .iter_script_fn_info()
-            .find(|(.., definition)| definition.name == name)?;
-        Some((module, definition.params.clone()))
+            .find_map(|(.., definition)| (definition.name == name).then(|| definition.clone()))
     }) else {
         return Vec::new();
     };
-    // Rhai shows a function's body only to a walk over a tree.
-    let body = AST::new_from_module(module.clone())
-        .clone_functions_only_filtered(|_, _, _, function, _| function == name);
+    let params = definition.params.clone();
+    // Rhai shows a function's body only to a walk over a tree: one that has this function alone.
+    let mut alone = rhai::Module::new();
+    alone.set_script_fn(definition);
+    let body = AST::new_from_module(alone);
     let mut found: Vec<(String, usize, Vec<Key>)> = Vec::new();
     body.walk(&mut |nodes: &[ASTNode]| {
         // Only where a chain starts: not the inner parts of one.

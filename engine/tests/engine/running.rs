@@ -50,7 +50,7 @@ fn conditions_and_order() {
 
 #[test]
 fn retries_until_it_heals() {
-    let (result, events) = script("count(#{ good_at: 3 }).retries(#{ count: 4, initial: \"1ms\" }); fail(\"x\").retries(#{ count: 1, initial: \"1ms\" });").run();
+    let (result, events) = script("let c = count(#{ good_at: 3 }).retries(#{ count: 4, initial: \"1ms\" }); fail(\"x\").retries(#{ count: 1, initial: \"1ms\" }).after(c);").run();
     assert_eq!(result.counts.failed, 1);
     assert_snapshot!(events);
 }
