@@ -4,6 +4,7 @@ mod compose;
 mod document;
 mod emit;
 mod error;
+mod functions;
 mod read;
 #[cfg(test)]
 mod read_tests;
@@ -19,7 +20,7 @@ pub use self::error::ReadError;
 
 use crate::target::Target;
 
-/// Registers the group: one line a builtin.
-pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
-    let _ = (registry, target);
+/// Registers the group: pure functions.
+pub(crate) fn register(registry: &mut Registry, _: &Arc<dyn Target>) {
+    functions::register(registry);
 }
