@@ -82,7 +82,7 @@ fn post() -> Value {
 }
 
 #[tokio::test]
-#[ignore = "needs a node of the real cluster: tests/run"]
+#[ignore = "runs inside a node of the bed, see above"]
 async fn control_plane() {
     if !in_a_node() {
         return;
@@ -129,7 +129,7 @@ async fn control_plane() {
 }
 
 #[tokio::test]
-#[ignore = "needs a node of the real cluster: tests/run"]
+#[ignore = "runs inside a node of the bed, see above"]
 async fn worker() {
     if !in_a_node() {
         return;
@@ -150,7 +150,7 @@ async fn worker() {
 }
 
 #[tokio::test]
-#[ignore = "needs a node of the real cluster: tests/run"]
+#[ignore = "runs inside a node of the bed, see above"]
 async fn reset() {
     if !in_a_node() {
         return;
@@ -172,7 +172,7 @@ fn runs(start: &str) -> bool {
 }
 
 #[tokio::test]
-#[ignore = "needs a node of the real cluster: tests/run"]
+#[ignore = "runs inside a node of the bed, see above"]
 async fn an_init_that_breaks_off() {
     if !in_a_node() {
         return;

@@ -118,10 +118,23 @@ pub async fn look(
             .heals());
         }
     };
-    let Some(stored) = Stored::read(&client).await? else {
-        return Ok(Existing::Partial(
-            "an API server, but kubeadm has not stored its configuration".to_owned(),
-        ));
+    let stored = match Stored::read(&client).await? {
+        Some(stored) => stored,
+        None if broke_off => {
+            return Ok(Existing::Partial(
+                "an API server, but kubeadm has not stored its configuration".to_owned(),
+            ));
+        }
+        None => {
+            return Err(StepError::new(
+                "psprun::kubeadm::other_cluster",
+                format!(
+                    "there is an API server at {}, but not of a cluster that kubeadm made",
+                    admin.server
+                ),
+            )
+            .help("if it is to be given up, take it away first, with kubeadm::reset or with what made it"));
+        }
     };
     if broke_off && !is_whole(&client, args).await? {
         return Ok(Existing::Partial(

@@ -302,6 +302,45 @@ async fn without_kubeadm_nothing_goes() {
 }
 
 #[test]
+fn the_plan_shows_the_configuration() {
+    let plan = crate::testing::plan(
+        r#"
+let cluster = kubeadm::init(#{
+    kubernetes_version: "v1.11.3",
+    pod_subnet: "10.244.0.0/16",
+    admission_plugins: ["PodSecurityPolicy"],
+    scheduler_extra_args: #{ address: "0.0.0.0" },
+});
+let join = cluster.kubeadm_token();
+"#,
+    );
+    let id = plan.find("cluster").unwrap();
+    insta::assert_snapshot!(plan.describe(id), @"make a control plane of Kubernetes v1.11.3, pods in 10.244.0.0/16, admission by PodSecurityPolicy");
+    insta::assert_snapshot!(plan.details(id).unwrap());
+    insta::assert_snapshot!(plan.describe(plan.find("join").unwrap()), @"make a join token for 24h");
+}
+
+#[test]
+fn what_cannot_work_does_not_plan() {
+    use psprun_engine::script::{Planner, Playbook, Values};
+    let mut registry = psprun_engine::Registry::new();
+    crate::register(&mut registry, &crate::target::live::LiveTarget::new());
+    let playbook = Playbook {
+        name: "test.rhai".into(),
+        script: r#"
+let version = "v1.25.3";
+kubeadm::init(#{ kubernetes_version: version, admission_plugins: ["PodSecurityPolicy"] });
+"#
+        .to_owned(),
+        folder: None,
+    };
+    let problems = Planner::new(Arc::new(registry))
+        .plan(&playbook, &Values::new())
+        .unwrap_err();
+    insta::assert_snapshot!(problems[0].to_string());
+}
+
+#[test]
 fn the_examples_plan() {
     crate::testing::plan_examples("kubeadm::init");
 }

@@ -6,17 +6,11 @@ use std::path::Path;
 use psprun_engine::{Context, StepError};
 
 use super::kubeadm::run_quietly;
+use super::paths::CONTROL_PLANE;
 use crate::target::Host;
 
 /// Where the kubelet has containers log to.
 const POD_LOGS: &str = "/var/log/pods";
-
-const PROGRAMS: [&str; 4] = [
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-];
 
 /// How many lines each source gives.
 const LINES: usize = 3;
@@ -58,7 +52,7 @@ pub async fn gather(host: &dyn Host, context: &Context) -> Vec<String> {
 async fn components(host: &dyn Host) -> Result<Vec<String>, StepError> {
     let mut found = Vec::new();
     let pods = host.list(Path::new(POD_LOGS)).await?;
-    for program in PROGRAMS {
+    for program in CONTROL_PLANE {
         let start = format!("kube-system_{program}-");
         let mut last: Option<(u32, String)> = None;
         for pod in pods.iter().filter(|pod| pod.starts_with(&start)) {

@@ -24,3 +24,11 @@ pub const CNI_CONF: &str = "/etc/cni/net.d";
 /// What psprun writes kubeadm's configuration to while kubeadm runs. Not below /etc/kubernetes, which kubeadm's
 /// preflight looks at.
 pub const CONFIG: &str = "/run/psprun-kubeadm.yaml";
+
+/// The programs of a control plane, as their static pods are called.
+pub const CONTROL_PLANE: [&str; 4] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+];

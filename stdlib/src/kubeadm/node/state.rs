@@ -41,11 +41,11 @@ pub async fn look(host: &dyn Host) -> Result<OnDisk, StepError> {
     let record = Record::read(host).await?;
     let kubelet = Kubeconfig::read(host, paths::KUBELET_CONF).await?;
     if let Some(admin) = Kubeconfig::read(host, paths::ADMIN_CONF).await? {
-        let broke_off = match (&record, &kubelet) {
-            (Some(record), _) => !record.finished,
-            // One of the last things that kubeadm 1.17 and newer does is to have the kubelet renew its certificate.
-            (None, Some(kubelet)) => !kubelet.certificate_is_file,
-            (None, None) => true,
+        // Without a record nobody can tell a cluster that is down from one that was never finished: only where even
+        // the kubelet has no kubeconfig kubeadm ended early.
+        let broke_off = match &record {
+            Some(record) => !record.finished,
+            None => kubelet.is_none(),
         };
         return Ok(OnDisk::ControlPlane { admin, broke_off });
     }
@@ -56,8 +56,11 @@ pub async fn look(host: &dyn Host) -> Result<OnDisk, StepError> {
     if host.stat(Path::new(paths::BOOTSTRAP_CONF)).await?.is_some() {
         files.push(paths::BOOTSTRAP_CONF.to_owned());
     }
-    for name in host.list(Path::new(paths::MANIFESTS)).await? {
-        files.push(format!("{}/{name}", paths::MANIFESTS));
+    for name in paths::CONTROL_PLANE {
+        let path = format!("{}/{name}.yaml", paths::MANIFESTS);
+        if host.stat(Path::new(&path)).await?.is_some() {
+            files.push(path);
+        }
     }
     Ok(if files.is_empty() {
         OnDisk::Nothing

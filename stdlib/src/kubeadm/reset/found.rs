@@ -158,5 +158,12 @@ async fn is_for_kubeadm(host: &dyn Host) -> Result<bool, StepError> {
             return Ok(true);
         }
     }
-    Ok(!host.list(Path::new(paths::MANIFESTS)).await?.is_empty())
+    // Other static pods are the user's own.
+    for name in paths::CONTROL_PLANE {
+        let path = format!("{}/{name}.yaml", paths::MANIFESTS);
+        if host.stat(Path::new(&path)).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
