@@ -132,7 +132,14 @@ impl Page {
         if steps > 0 {
             let widest = view.waves.iter().map(Vec::len).max().unwrap_or(0);
             let waves = count(view.waves.len(), "wave");
-            words.push(Word::begin(Style::Plain, format!("{waves} of up to {widest}")));
+            words.push(Word::begin(
+                Style::Plain,
+                if widest > 1 {
+                    format!("{waves} of up to {widest}")
+                } else {
+                    waves
+                },
+            ));
             words.push(Word::begin(
                 Style::Plain,
                 format!("longest chain {}", view.chain.len()),

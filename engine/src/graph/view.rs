@@ -341,6 +341,7 @@ fn lines(text: &str) -> String {
 pub(super) fn show_param(param: &Param) -> String {
     match &param.value {
         Some(_) if param.secret => crate::secrets::MASK.to_owned(),
+        Some(Value::String(text)) if text.trim().is_empty() => "\"\"".to_owned(),
         Some(Value::String(text)) => one_line(text),
         Some(value) => one_line(&value.to_string()),
         None => "(not given)".to_owned(),

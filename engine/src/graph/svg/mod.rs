@@ -24,6 +24,8 @@ pub(super) const FORMAT: Format = Format {
 const MARGIN: f64 = 24.0;
 /// For the waves' names, left of the boxes.
 const LEFT: f64 = 64.0;
+/// Right of the boxes, also for a line that runs there.
+const RIGHT: f64 = 14.0;
 /// The head needs so much.
 const NARROWEST: f64 = 640.0;
 
@@ -75,10 +77,10 @@ fn render(plan: &Plan, options: &Options) -> String {
         spine: view.chain.iter().map(|id| id.index()).collect(),
     });
     let mut body = String::new();
-    let page = (layout.width + LEFT).max(NARROWEST);
+    let page = (LEFT + layout.width + RIGHT).max(NARROWEST);
     // Writing to a string cannot fail, so these results carry nothing.
     let top = head(&mut body, &view, page).unwrap_or_default();
-    let origin = (LEFT + (page - LEFT - layout.width) / 2.0, top);
+    let origin = (LEFT + (page - LEFT - RIGHT - layout.width) / 2.0, top);
     let _ = waves(&mut body, &layout, page, origin.1);
     let _ = lines(&mut body, &view, &links, &layout, origin);
     for ((node, card), (x, y)) in view.nodes.iter().zip(&cards).zip(&layout.boxes) {
