@@ -57,7 +57,7 @@ fn waves(out: &mut String, view: &View<'_>, options: &Options) -> std::fmt::Resu
                 out,
                 "    s{}{open}\"{}\"{close}",
                 id.index(),
-                label(node, options)
+                guarded(label(node, options))
             )?;
         }
         writeln!(out, "  end")?;
@@ -108,7 +108,7 @@ fn edges(out: &mut String, view: &View<'_>) -> std::fmt::Result {
         let text = if paths.is_empty() {
             String::new()
         } else {
-            format!("|\"{}\"|", paths.join("<br/>"))
+            format!("|\"{}\"|", guarded(paths.join("<br/>")))
         };
         writeln!(out, "  s{} {arrow}{text} s{}", link.from.index(), link.to.index())?;
         if link.on_chain {
@@ -175,7 +175,7 @@ fn classes(out: &mut String, view: &View<'_>) -> std::fmt::Result {
 
 /// A text as it is, whatever Mermaid makes of its characters elsewhere: the end of a string, entities, HTML, Markdown
 /// (it reads every text as such: lists, links, emphasis), directives (`%%{`), line breaks (`\n`), formulas (`$$`),
-/// icons (`fa:fa-x`), and `style …:#…;`, which its preprocessor rewrites.
+/// icons (`fa:fa-x`).
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 16);
     let mut before = ' ';
@@ -186,7 +186,9 @@ fn escaped(text: &str) -> String {
         let starts = safe.is_empty();
         let plain = match c {
             ' ' | ',' | '/' | '(' | '{' | '}' | '\'' | '?' | '|' => true,
-            '.' | ')' => !only_digits && !safe.ends_with("www"),
+            '.' | ')' => !(only_digits && before.is_ascii_digit()) && !safe.ends_with("www"),
+            // No link to a page, see below for icons.
+            ':' => after != '/' && after != 'f',
             '-' | '+' | '=' => !starts && before != c && after != c,
             '_' => before.is_alphanumeric() && after.is_alphanumeric(),
             '$' => true,
@@ -207,14 +209,29 @@ fn escaped(text: &str) -> String {
     safe
 }
 
+/// A label whose line Mermaid's preprocessor leaves alone: it takes the last `;` from what looks like `style …:#…;`.
+fn guarded(label: String) -> String {
+    if label.contains("style") || label.contains("classDef") {
+        // The only colons in a label are those of its texts.
+        label.replace(':', "#58;")
+    } else {
+        label
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::{escaped, guarded};
 
     #[test]
     fn what_mermaid_reads_is_escaped() {
         assert_eq!(escaped("pod_network (v1.20.2)"), "pod_network (v1.20.2)");
         assert_eq!(escaped("http://x"), "http#58;//x");
+        assert_eq!(
+            escaped("x.rhai:3:5 host::run .name"),
+            "x.rhai:3:5 host::run .name"
+        );
+        assert_eq!(guarded("style: x#1;".to_owned()), "style#58; x#1;");
         assert_eq!(escaped("1. a"), "1#46; a");
         assert_eq!(escaped("- a"), "#45; a");
         assert_eq!(escaped("\"%%{<b>#\\n"), "#34;#37;#37;{#60;b#62;#35;#92;#8203;n");

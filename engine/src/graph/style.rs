@@ -65,7 +65,7 @@ const fn colour(ansi: &'static str, ink: &'static str, fill: &'static str) -> Co
 const PALETTE: [Colour; 8] = [
     colour("36", "#0e7490", "#e6f6fa"),
     colour("35", "#86198f", "#fbeafc"),
-    colour("34", "#1d4ed8", "#e8effe"),
+    colour("94", "#1d4ed8", "#e8effe"),
     colour("32", "#15803d", "#e7f7ec"),
     colour("94", "#4338ca", "#edebfd"),
     colour("95", "#be185d", "#fdeaf2"),
