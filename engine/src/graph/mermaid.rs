@@ -186,7 +186,7 @@ fn escaped(text: &str) -> String {
         let starts = safe.is_empty();
         let plain = match c {
             ' ' | ',' | '/' | '(' | '{' | '}' | '\'' | '?' | '|' => true,
-            '.' | ')' => !(only_digits && before.is_ascii_digit()) && !safe.ends_with("www"),
+            '.' | ')' => !(safe.ends_with("www") || only_digits && before.is_ascii_digit()),
             // No link to a page, see below for icons.
             ':' => after != '/' && after != 'f',
             '-' | '+' | '=' => !starts && before != c && after != c,
