@@ -217,3 +217,24 @@ async fn an_init_that_breaks_off() {
     assert!(result.unwrap().changed, "{told}");
     assert!(told.contains("an init broke off here"), "{told}");
 }
+
+/// Runs what `/root/step.json` says, `{"init": {…}}`, `{"join": {…}}`, `{"token": {…}}` or `{"reset": {…}}`, and leaves
+/// join data for another node; for trying things by hand.
+#[tokio::test]
+#[ignore = "runs inside a node of the bed, see above"]
+async fn by_hand() {
+    if !in_a_node() {
+        return;
+    }
+    let step: Value = serde_json::from_slice(&std::fs::read("/root/step.json").unwrap()).unwrap();
+    let (name, args) = step.as_object().unwrap().iter().next().unwrap();
+    let args = args.clone();
+    let join = match name.as_str() {
+        "init" => run(Init::new, args).await.0.unwrap().output.join,
+        "token" => run(Token::new, args).await.0.unwrap().output,
+        "join" => return drop(run(Join::new, args).await.0.unwrap()),
+        "reset" => return drop(run(Reset::new, args).await.0.unwrap()),
+        other => panic!("{other}"),
+    };
+    std::fs::write(JOIN, serde_json::to_vec(&join).unwrap()).unwrap();
+}
