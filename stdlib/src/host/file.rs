@@ -143,7 +143,7 @@ host::file("/etc/sysctl.d/99-old.conf", #{ absent: true });"#,
 }
 
 /// The content of a file of the playbook, or of the machine for an absolute path.
-pub(super) async fn source_content(
+pub(crate) async fn source_content(
     host: &dyn Host,
     context: &Context,
     source: &str,

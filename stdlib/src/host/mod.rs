@@ -2,9 +2,9 @@
 
 mod command_line;
 mod diff;
-mod file;
-mod mode;
-mod place;
+pub(crate) mod file;
+pub(crate) mod mode;
+pub(crate) mod place;
 mod preflight;
 mod read;
 mod run;

@@ -12,36 +12,36 @@ use super::mode::Mode;
 use crate::target::{FileKind, FileStat, Host, WriteOptions};
 
 /// How a file is to be.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// Where; `~/` is the user's home.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
     /// The content; `None` leaves it alone.
-    pub(super) content: Option<&'a [u8]>,
-    pub(super) mode: Option<Mode>,
-    pub(super) owner: Option<&'a str>,
+    pub(crate) content: Option<&'a [u8]>,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) owner: Option<&'a str>,
     /// Keeps the content out of the diff.
-    pub(super) secret: bool,
+    pub(crate) secret: bool,
 }
 
 /// A file as it is after the step.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct FileOutput {
+pub(crate) struct FileOutput {
     /// The file's path, with the home folder in place of `~`.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Whether the file is there.
-    pub(super) exists: bool,
+    pub(crate) exists: bool,
     /// The content's sha256 in hex; null without a file.
-    pub(super) sha256: Option<String>,
+    pub(crate) sha256: Option<String>,
     /// The content's size in bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// The permission bits in octal, e.g. `0644`; null without a file.
-    pub(super) mode: Option<String>,
+    pub(crate) mode: Option<String>,
     /// `user:group`; null without a file.
-    pub(super) owner: Option<String>,
+    pub(crate) owner: Option<String>,
 }
 
 /// Makes a file as it is wanted, and changes nothing when it is so already.
-pub(super) async fn place(host: &dyn Host, wanted: &Wanted<'_>) -> Result<Outcome<FileOutput>, StepError> {
+pub(crate) async fn place(host: &dyn Host, wanted: &Wanted<'_>) -> Result<Outcome<FileOutput>, StepError> {
     let path = expand(host, wanted.path).await?;
     let shown = path.display().to_string();
     let real = host.real_path(&path).await?;
@@ -96,7 +96,7 @@ pub(super) async fn place(host: &dyn Host, wanted: &Wanted<'_>) -> Result<Outcom
 }
 
 /// Removes what is at a path, and changes nothing when there is nothing.
-pub(super) async fn remove(
+pub(crate) async fn remove(
     host: &dyn Host,
     path: &str,
     secret: bool,
@@ -143,7 +143,7 @@ pub(super) async fn remove(
 }
 
 /// The path with the user's home for `~`.
-pub(super) async fn expand(host: &dyn Host, path: &str) -> Result<PathBuf, StepError> {
+pub(crate) async fn expand(host: &dyn Host, path: &str) -> Result<PathBuf, StepError> {
     if path.trim().is_empty() {
         return Err(StepError::new("psprun::args", "the path is empty"));
     }
@@ -154,7 +154,7 @@ pub(super) async fn expand(host: &dyn Host, path: &str) -> Result<PathBuf, StepE
     }
 }
 
-pub(super) fn sha256(content: &[u8]) -> String {
+pub(crate) fn sha256(content: &[u8]) -> String {
     Sha256::digest(content)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -1,4 +1,7 @@
-//! Builtins of this group, one file each.
+//! Builtins that talk to HTTP servers, one file each.
+
+mod curl;
+mod expect;
 
 use std::sync::Arc;
 
@@ -8,5 +11,5 @@ use crate::target::Target;
 
 /// Registers the group: one line a builtin.
 pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
-    let _ = (registry, target);
+    registry.add(curl::Curl(target.clone()));
 }
