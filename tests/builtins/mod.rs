@@ -6,3 +6,4 @@ mod bench;
 mod objects;
 mod refusals;
 mod waiting;
+mod yaml;

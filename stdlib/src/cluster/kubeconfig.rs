@@ -1,6 +1,7 @@
 //! `kubeconfig`: a handle on a cluster that exists.
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use psprun_engine::{Builtin, Context, Example, Outcome, Runs, Spec, StepError};
@@ -14,6 +15,9 @@ use crate::target::{ClusterRef, Host};
 
 /// kubeadm's own, for root.
 const ADMIN: &str = "/etc/kubernetes/admin.conf";
+
+/// A server that is there answers soon; a wrong address should not take long to tell.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A cluster by its kubeconfig.
 pub(crate) struct Kubeconfig {
@@ -90,7 +94,7 @@ check("it is new enough", || cluster.version >= "v1.2");
             kubeconfig: find(&*host, args.path.as_deref()).await?,
             context: args.context,
         };
-        let patience = Patience::new(&context, target);
+        let patience = Patience::new(&context, target).limit(PATIENCE);
         let connection = self.clusters.connect(&cluster).await?;
         let version = patience.attempt(|| connection.server_version()).await?;
         let server = server_of(&*host, &cluster).await;

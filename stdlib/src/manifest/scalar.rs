@@ -1,7 +1,7 @@
 //! What a plain scalar of a manifest means: as kubectl has it.
 //!
 //! kubectl and the API server read YAML with go-yaml v2, whose scalars are neither YAML 1.1's nor 1.2's. The rules were
-//! compared with kubectl 1.20.2 word by word (`stdlib/tests/kubectl_yaml.rs`):
+//! compared with kubectl 1.20.2 word by word (`tests/builtins/yaml.rs`):
 //! - `yes`, `no`, `on`, `off`, `y`, `n` are booleans (in three cases each: `yes`, `Yes`, `YES`), as are `true` and `false`;
 //! - `~`, `null` and nothing at all are null;
 //! - `0644` and `0o644` are octal, `0x1f` hexadecimal, `0b11` binary, `1_000` a thousand; `1:30` is a string;

@@ -25,6 +25,9 @@ pub(super) fn diff(title: &str, before: &Value, after: &Value) -> String {
     let diff = similar::TextDiff::from_lines(&before, &after);
     let mut text = format!("~ {title}\n");
     let lines = diff.unified_diff().context_radius(3).to_string();
+    if lines.is_empty() {
+        text.push_str("  (only to whom its fields belong)\n");
+    }
     for line in lines
         .lines()
         .filter(|line| *line != "\\ No newline at end of file")

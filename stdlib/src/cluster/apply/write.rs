@@ -90,9 +90,7 @@ impl Writer<'_> {
             .await?;
         let (action, diff) = match live {
             None => (Action::Created, Some(format!("+ {}\n", item.show()))),
-            Some(live) if resource_version(live) == resource_version(&answer.object) => {
-                (Action::Unchanged, None)
-            }
+            Some(live) if is_same(live, &answer.object) => (Action::Unchanged, None),
             Some(live) => (Action::Changed, Some(diff(&item.show(), live, &answer.object))),
         };
         Ok(Written {
@@ -207,6 +205,29 @@ impl Writer<'_> {
             waited += pause;
         }
     }
+}
+
+/// Whether two states of an object differ in nothing but the server's bookkeeping. A field that the server drops (one of
+/// a feature that is off) is sent each time, and each time the server notes a new time.
+fn is_same(one: &Value, other: &Value) -> bool {
+    if resource_version(one) == resource_version(other) {
+        return true;
+    }
+    let core = |object: &Value| {
+        let mut object = object.clone();
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("status");
+        }
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("resourceVersion");
+            let managers = metadata.get_mut("managedFields").and_then(Value::as_array_mut);
+            for manager in managers.into_iter().flatten().filter_map(Value::as_object_mut) {
+                manager.remove("time");
+            }
+        }
+        object
+    };
+    core(one) == core(other)
 }
 
 pub(super) fn resource_version(object: &Value) -> &str {
