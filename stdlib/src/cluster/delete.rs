@@ -5,7 +5,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use kube::core::params::{DeleteParams, PropagationPolicy};
-use psprun_engine::plan::parse_duration;
 use psprun_engine::{Builtin, Context, Example, Outcome, Runs, Spec, StepError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -135,12 +134,7 @@ cluster.delete("pods", #{ namespace: "default", selector: "app=web", wait: false
 
     async fn run(&self, args: Args, context: Context) -> Result<Outcome<Deleted>, StepError> {
         scope::chosen(&args.name, args.selector.as_ref(), args.all)?;
-        let timeout = match &args.timeout {
-            Some(text) => {
-                parse_duration(text).map_err(|error| StepError::new("psprun::cluster::arguments", error))?
-            }
-            None => TIMEOUT,
-        };
+        let timeout = scope::duration(args.timeout.as_deref(), TIMEOUT)?;
         let requests = Requests::open(&self.clusters, &args.cluster, &context).await?;
         let kind = requests.resolve(&args.kind).await?;
         let scope = Scope::of(

@@ -6,11 +6,15 @@ mod connection;
 mod delete;
 pub mod discovery;
 pub mod error;
+mod events;
+mod exec;
+mod field_path;
 mod get;
 mod gone;
 pub mod heal;
 mod kubeconfig;
 mod label;
+mod logs;
 mod metadata;
 mod namespace;
 mod object;
@@ -23,6 +27,8 @@ mod taints;
 #[cfg(test)]
 mod testing;
 mod untaint;
+mod wait_event;
+mod wait_for;
 mod wait_ready;
 mod watch;
 mod words;
@@ -42,12 +48,16 @@ pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
         .add(annotate::Annotate { clusters: clusters() })
         .add(apply::Apply::new(&clusters()))
         .add(delete::Delete { clusters: clusters() })
+        .add(exec::Exec { clusters: clusters() })
         .add(get::Get { clusters: clusters() })
         .add(kubeconfig::Kubeconfig { clusters: clusters() })
         .add(label::Label { clusters: clusters() })
+        .add(logs::Logs { clusters: clusters() })
         .add(namespace::Namespace { clusters: clusters() })
         .add(patch::Patch { clusters: clusters() })
         .add(taint::TaintNodes { clusters: clusters() })
         .add(untaint::UntaintNodes { clusters: clusters() })
+        .add(wait_event::WaitEvent { clusters: clusters() })
+        .add(wait_for::WaitFor { clusters: clusters() })
         .add(wait_ready::WaitReady { clusters: clusters() });
 }

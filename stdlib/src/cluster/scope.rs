@@ -1,5 +1,7 @@
 //! Which objects a step is about: a kind, and a place, names or selectors.
 
+use std::time::Duration;
+
 use kube::core::params::{ListParams, WatchParams};
 use psprun_engine::StepError;
 use serde_json::Value;
@@ -223,6 +225,17 @@ pub(crate) fn check_chosen(args: &Value) -> Result<(), StepError> {
     };
     let selector = given("selector").then(Selector::anything);
     chosen(&names, selector.as_ref(), given("all"))
+}
+
+/// A duration that an argument gives, or the default.
+///
+/// # Errors
+/// It is no duration.
+pub(crate) fn duration(argument: Option<&str>, default: Duration) -> Result<Duration, StepError> {
+    argument.map_or(Ok(default), |text| {
+        psprun_engine::plan::parse_duration(text)
+            .map_err(|error| StepError::new("psprun::cluster::arguments", error))
+    })
 }
 
 /// While the plan is made: whether an argument, if it is known, is a duration.

@@ -1,6 +1,6 @@
 //! Builtins that act on a machine, one file each.
 
-mod command_line;
+pub(crate) mod command_line;
 mod diff;
 pub(crate) mod file;
 pub(crate) mod mode;

@@ -14,7 +14,6 @@ mod waiting;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use psprun_engine::plan::parse_duration;
 use psprun_engine::{Builtin, Context, Example, Outcome, Runs, Spec, StepError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -126,12 +125,7 @@ cluster.wait_ready("namespace", #{ name: "default" });
     }
 
     async fn run(&self, args: Args, context: Context) -> Result<Outcome<Ready>, StepError> {
-        let timeout = match &args.timeout {
-            Some(text) => {
-                parse_duration(text).map_err(|error| StepError::new("psprun::cluster::arguments", error))?
-            }
-            None => TIMEOUT,
-        };
+        let timeout = scope::duration(args.timeout.as_deref(), TIMEOUT)?;
         let requests = Requests::open(&self.clusters, &args.cluster, &context).await?;
         let kind = requests.resolve(&args.kind).await?;
         let scope = Scope::of(

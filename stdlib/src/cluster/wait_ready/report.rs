@@ -7,10 +7,11 @@ use psprun_engine::plan::show_duration;
 use serde_json::{Value, json};
 
 use super::causes::denial::Denial;
-use super::causes::{events, owed, scheduling};
+use super::causes::{owed, scheduling};
 use super::rules::{Stuck, Verdict};
 use super::scene::{Role, Scene};
 use crate::cluster::discovery::Kind;
+use crate::cluster::events;
 use crate::cluster::object::{self, text};
 use crate::cluster::requests::Requests;
 use crate::cluster::scope::Scope;
@@ -209,7 +210,7 @@ impl Findings {
         let why = why(verdict);
         self.lines
             .push(format!("{indent}{}: {why}", object::show(object)));
-        let event = events::latest(
+        let event = events::latest_warning(
             events,
             object::kind(object),
             object::namespace(object),

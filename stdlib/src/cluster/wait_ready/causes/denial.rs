@@ -21,7 +21,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::scene::{Role, Scene};
-use crate::cluster::object::{self, number, text};
+use crate::cluster::events::count;
+use crate::cluster::object::{self, text};
 use crate::cluster::selector::Selector;
 
 /// So often a refusal is told before it is taken for lasting.
@@ -152,11 +153,6 @@ impl Denial {
             "change the pods, or what refuses them".to_owned()
         }
     }
-}
-
-/// How often an event was told: in the old form, or as a series.
-fn count(event: &Value) -> i64 {
-    number(event, "/count").max(number(event, "/series/count")).max(1)
 }
 
 /// Whether admission refused for good: a quota, a missing account and a namespace on its way out pass.

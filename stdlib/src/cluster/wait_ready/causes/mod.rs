@@ -1,7 +1,6 @@
 //! What keeps objects from becoming ready.
 
 pub(super) mod denial;
-pub(super) mod events;
 pub(super) mod network;
 pub(super) mod owed;
 pub(super) mod scheduling;

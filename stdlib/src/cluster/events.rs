@@ -1,16 +1,33 @@
-//! What the events say of objects that are not ready, when the time is up.
+//! Events of the cluster: reading them. They come in two forms: with a count, and since 1.19 as a series.
 
 use serde_json::Value;
 
-use crate::cluster::object::{number, text};
+use super::object::{number, text};
+
+/// How often it happened.
+pub(crate) fn count(event: &Value) -> i64 {
+    number(event, "/count").max(number(event, "/series/count")).max(1)
+}
+
+/// When it happened last, RFC 3339. Texts of UTC sort by time.
+pub(crate) fn last_time(event: &Value) -> &str {
+    [
+        "/series/lastObservedTime",
+        "/lastTimestamp",
+        "/eventTime",
+        "/metadata/creationTimestamp",
+    ]
+    .into_iter()
+    .map(|place| text(event, place))
+    .find(|time| !time.is_empty())
+    .unwrap_or_default()
+}
 
 /// An event in a line: `FailedMount (12 times): MountVolume.SetUp failed …`.
-pub(in super::super) fn show(event: &Value) -> String {
-    let count = number(event, "/count").max(number(event, "/series/count"));
-    let times = if count > 1 {
-        format!(" ({count} times)")
-    } else {
-        String::new()
+pub(crate) fn show(event: &Value) -> String {
+    let times = match count(event) {
+        1 => String::new(),
+        count => format!(" ({count} times)"),
     };
     format!(
         "{}{times}: {}",
@@ -20,7 +37,7 @@ pub(in super::super) fn show(event: &Value) -> String {
 }
 
 /// The latest warning about an object.
-pub(in super::super) fn latest<'e>(
+pub(crate) fn latest_warning<'e>(
     events: &'e [Value],
     kind: &str,
     namespace: Option<&str>,
@@ -35,21 +52,7 @@ pub(in super::super) fn latest<'e>(
         .filter(|event| {
             namespace.is_none_or(|namespace| text(event, "/involvedObject/namespace") == namespace)
         })
-        .max_by_key(|event| time(event))
-}
-
-/// When it happened last; RFC 3339 texts of UTC sort by time.
-fn time(event: &Value) -> &str {
-    [
-        "/series/lastObservedTime",
-        "/lastTimestamp",
-        "/eventTime",
-        "/metadata/creationTimestamp",
-    ]
-    .into_iter()
-    .map(|place| text(event, place))
-    .find(|time| !time.is_empty())
-    .unwrap_or_default()
+        .max_by_key(|event| last_time(event))
 }
 
 #[cfg(test)]
@@ -69,9 +72,14 @@ mod tests {
             event("Warning", "FailedMount", "2026-11-24T06:12:49Z", 1),
             event("Normal", "Scheduled", "2026-11-24T06:12:50Z", 1),
         ];
-        let shown = latest(&events, "Pod", Some("n"), "p").map(show);
+        let shown = latest_warning(&events, "Pod", Some("n"), "p").map(show);
         assert_eq!(shown.as_deref(), Some("FailedMount: m"));
         assert_eq!(show(&events[0]), "FailedScheduling (12 times): m");
-        assert_eq!(latest(&events, "Pod", Some("other"), "p"), None);
+        assert_eq!(latest_warning(&events, "Pod", Some("other"), "p"), None);
+        let series = json!({ "series": { "count": 3, "lastObservedTime": "2026-11-24T06:12:51.000000Z" } });
+        assert_eq!(
+            (count(&series), last_time(&series)),
+            (3, "2026-11-24T06:12:51.000000Z")
+        );
     }
 }
