@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::process::Command;
 use std::sync::Arc;
 
 use psprun_engine::script::{Planner, Playbook, Values};
@@ -55,6 +56,39 @@ pub(crate) fn plan_examples(prefix: &str) {
             assert!(!plan.is_empty(), "{}", example.title);
         }
     }
+}
+
+/// A full disk, read-only and mounted files, an installed package: such a test runs itself again in a mount namespace of
+/// its own. `false` outside of it, and where the machine does not let it.
+pub(crate) fn in_own_mounts(test: &str) -> bool {
+    const INSIDE: &str = "PSPRUN_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let can = || {
+        Command::new("unshare")
+            .args(["-m", "true"])
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if !rustix::process::geteuid().is_root() || !can() {
+        return false;
+    }
+    let output = Command::new("unshare")
+        .args(["-m", "--propagation", "private"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    false
+}
+
+/// Calls `mount`.
+pub(crate) fn mount(arguments: &[&str]) {
+    assert!(Command::new("mount").args(arguments).status().unwrap().success());
 }
 
 /// A server for HTTPS, with a certificate for `localhost` that an authority of its own has signed.

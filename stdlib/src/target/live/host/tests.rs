@@ -1,15 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::fs;
-use std::process::Command as Process;
 
 use tempfile::tempdir;
 
 use super::*;
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
+use crate::testing::{in_own_mounts, mount};
 
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(folder)
@@ -20,43 +16,9 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A full disk, read-only and mounted files need mounts of their own: the test runs itself again in a mount namespace.
-/// `false` where the machine does not let it.
-fn in_own_mounts(test: &str) -> bool {
-    const INSIDE: &str = "PSPRUN_TEST_INSIDE";
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    if !is_root()
-        || !Process::new("unshare")
-            .args(["-m", "true"])
-            .status()
-            .is_ok_and(|status| status.success())
-    {
-        return false;
-    }
-    let output = Process::new("unshare")
-        .args(["-m", "--propagation", "private"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("target::live::host::tests::{test}")])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
-    false
-}
-
-fn mount(arguments: &[&str]) {
-    assert!(Process::new("mount").args(arguments).status().unwrap().success());
-}
-
 #[tokio::test]
 async fn a_full_disk_leaves_the_old_file_and_nothing_else() {
-    if !in_own_mounts("a_full_disk_leaves_the_old_file_and_nothing_else") {
+    if !in_own_mounts("target::live::host::tests::a_full_disk_leaves_the_old_file_and_nothing_else") {
         return;
     }
     let folder = tempdir().unwrap();
@@ -89,7 +51,7 @@ async fn a_full_disk_leaves_the_old_file_and_nothing_else() {
 
 #[tokio::test]
 async fn a_read_only_disk_is_named_as_the_cause() {
-    if !in_own_mounts("a_read_only_disk_is_named_as_the_cause") {
+    if !in_own_mounts("target::live::host::tests::a_read_only_disk_is_named_as_the_cause") {
         return;
     }
     let folder = tempdir().unwrap();
@@ -103,7 +65,7 @@ async fn a_read_only_disk_is_named_as_the_cause() {
 
 #[tokio::test]
 async fn a_file_that_is_a_mount_is_written_in_place() {
-    if !in_own_mounts("a_file_that_is_a_mount_is_written_in_place") {
+    if !in_own_mounts("target::live::host::tests::a_file_that_is_a_mount_is_written_in_place") {
         return;
     }
     let folder = tempdir().unwrap();
