@@ -31,6 +31,8 @@ struct Options {
     client_certificate: Option<String>,
     proxy: Option<String>,
     redirects: u32,
+    /// The header `Host`, where it is given.
+    host: Option<String>,
 }
 
 #[async_trait]
@@ -111,6 +113,11 @@ impl LiveHttp {
             client_certificate: request.client_certificate.clone(),
             proxy: request.proxy.clone(),
             redirects: request.redirects,
+            host: request
+                .headers
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("host"))
+                .map(|(_, value)| value.clone()),
         };
         let clients = || self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients().get(&options) {
@@ -156,15 +163,14 @@ impl Options {
     }
 
     fn builder(&self) -> Result<ClientBuilder, StepError> {
-        let redirects = usize::try_from(self.redirects).unwrap_or(usize::MAX);
         let mut builder = Client::builder()
             .user_agent(concat!("psprun/", env!("CARGO_PKG_VERSION")))
             .tls_danger_accept_invalid_certs(self.insecure)
-            .redirect(if redirects == 0 {
-                Policy::none()
-            } else {
-                Policy::limited(redirects)
-            });
+            .redirect(self.redirect_policy());
+        if self.host.is_some() {
+            // HTTP/2 has the host in the request's own line, where the URL's would win.
+            builder = builder.http1_only();
+        }
         match self.proxy.as_deref() {
             None => {}
             Some("") => builder = builder.no_proxy(),
@@ -186,6 +192,30 @@ impl Options {
             })?);
         }
         Ok(builder)
+    }
+}
+
+impl Options {
+    /// A given header `Host` goes along with every redirect, so none is followed to a host that it is not meant for: the
+    /// answer that leads there is the answer.
+    fn redirect_policy(&self) -> Policy {
+        let limit = usize::try_from(self.redirects).unwrap_or(usize::MAX);
+        let host = match &self.host {
+            _ if limit == 0 => return Policy::none(),
+            None => return Policy::limited(limit),
+            Some(host) => host.split(':').next().unwrap_or_default().to_owned(),
+        };
+        Policy::custom(move |attempt| {
+            let first = attempt.previous().first().and_then(Url::host_str);
+            let next = attempt.url().host_str();
+            if attempt.previous().len() > limit {
+                attempt.error("too many redirects")
+            } else if next == first || next == Some(host.as_str()) {
+                attempt.follow()
+            } else {
+                attempt.stop()
+            }
+        })
     }
 }
 

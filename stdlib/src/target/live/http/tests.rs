@@ -158,6 +158,24 @@ async fn redirects_are_followed_as_far_as_allowed() {
 }
 
 #[tokio::test]
+async fn a_given_host_is_not_sent_to_another() {
+    let end = server("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nend").await;
+    let port = end.rsplit(':').next().unwrap();
+    let to =
+        |place: &str| format!("HTTP/1.1 302 Found\r\nLocation: http://{place}/\r\nContent-Length: 0\r\n\r\n");
+    let as_host = |place: &str| HttpRequest {
+        headers: vec![("Host".into(), "my.example".into())],
+        redirects: 2,
+        ..get(format!("http://{place}/"))
+    };
+    let http = LiveHttp::default();
+    let elsewhere = server(to(&format!("localhost:{port}"))).await;
+    assert_eq!(http.send(as_host(&elsewhere)).await.unwrap().status, 302);
+    let here = server(to(&end)).await;
+    assert_eq!(http.send(as_host(&here)).await.unwrap().status, 200);
+}
+
+#[tokio::test]
 async fn tls_mismatches_are_told_apart() {
     let server_ = tls::Server::start().await;
     let http = LiveHttp::default();
