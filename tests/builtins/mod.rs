@@ -3,6 +3,7 @@
 
 mod applying;
 mod bench;
+mod connecting;
 mod objects;
 mod refusals;
 mod waiting;

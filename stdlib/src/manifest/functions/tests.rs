@@ -146,7 +146,7 @@ proptest! {
 
     #[test]
     fn what_is_emitted_is_parsed(objects in objects()) {
-        let text = call("manifest::emit", &[objects.clone()]).unwrap();
+        let text = call("manifest::emit", std::slice::from_ref(&objects)).unwrap();
         prop_assert_eq!(call("manifest::parse", &[text]).unwrap(), objects);
     }
 
