@@ -72,7 +72,8 @@ fn explain_status(doing: &str, status: &kube::core::Status) -> StepError {
         410 => fail("psprun::cluster::expired", message).heals(),
         413 => fail("psprun::cluster::too_large", "the object is larger than the API server takes")
             .help("etcd holds objects up to 1.5 MiB: split the object"),
-        415 => fail("psprun::cluster::unsupported", message),
+        415 => fail("psprun::cluster::unsupported", message)
+            .help("does the server not know this kind of patch? `apply` without server-side apply: `server_side: false`"),
         422 => explain_invalid(doing, message, causes),
         429 => fail("psprun::cluster::too_many_requests", message).heals(),
         code if code >= 500 => explain_server_error(doing, code, message),

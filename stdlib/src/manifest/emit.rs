@@ -73,16 +73,32 @@ impl Quoted {
     fn put_back(&self, mut text: String) -> String {
         if !self.strings.is_empty() {
             for (index, string) in self.strings.iter().enumerate() {
-                // None of them has a quote in it: it would be no number then.
-                text = text.replacen(&format!("{}x{index}x", self.stand_in), &format!("'{string}'"), 1);
+                let quoted = if string.contains(BREAKS) {
+                    escaped(string)
+                } else {
+                    format!("'{string}'")
+                };
+                text = text.replacen(&format!("{}x{index}x", self.stand_in), &quoted, 1);
             }
         }
         text
     }
 }
 
+/// Line breaks for YAML 1.1 and none for YAML 1.2, and the mark of byte order.
+const BREAKS: [char; 4] = ['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'];
+
+/// As a JSON string, which is YAML, too.
+fn escaped(text: &str) -> String {
+    let mut quoted = Value::from(text).to_string();
+    for character in BREAKS {
+        quoted = quoted.replace(character, &format!("\\u{:04x}", u32::from(character)));
+    }
+    quoted
+}
+
 fn needs_quotes(text: &str) -> bool {
-    text == "<<" || text == "=" || !scalar::resolve(text).is_string()
+    text.contains(BREAKS) || text == "<<" || text == "=" || !scalar::resolve(text).is_string()
 }
 
 fn any_string(value: &Value, test: &dyn Fn(&str) -> bool) -> bool {

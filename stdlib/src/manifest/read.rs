@@ -59,6 +59,7 @@ impl Manifest {
         for (index, document) in composed.iter().enumerate() {
             let mut reader = Reader {
                 file: &file,
+                in_secret: false,
                 findings: Vec::new(),
             };
             let value = reader.value(&document.root).map_err(in_file)?;
@@ -96,6 +97,8 @@ fn read_json(file: &str, text: &str) -> Option<Manifest> {
 
 struct Reader<'m> {
     file: &'m str,
+    /// Inside a Secret: no value is told.
+    in_secret: bool,
     findings: Vec<Finding>,
 }
 
@@ -120,6 +123,16 @@ impl Reader<'_> {
     }
 
     fn map(&mut self, pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Value, ReadError> {
+        let outside = self.in_secret;
+        self.in_secret |= pairs
+            .iter()
+            .any(|(key, value)| is_word(key, "kind") && is_word(value, "Secret"));
+        let map = self.plain_map(pairs);
+        self.in_secret = outside;
+        map
+    }
+
+    fn plain_map(&mut self, pairs: &[(Rc<Node>, Rc<Node>)]) -> Result<Value, ReadError> {
         let mut map = Map::with_capacity(pairs.len());
         let mut written: HashMap<String, (&Node, &Node)> = HashMap::with_capacity(pairs.len());
         let mut merged = Map::new();
@@ -191,22 +204,30 @@ impl Reader<'_> {
     }
 
     fn duplicate(&mut self, name: &str, (first_key, first): (&Node, &Node), (key, value): (&Node, &Node)) {
+        let (one, other) = (first_key.mark.line, key.mark.line);
+        let message = if self.in_secret {
+            format!("`{name}` is written twice, on lines {one} and {other}; the last one counts")
+        } else {
+            format!(
+                "`{name}` is written twice: line {one} says {}, line {other} says {}; the last one counts",
+                sketch(first),
+                sketch(value)
+            )
+        };
         self.findings.push(Finding {
             kind: FindingKind::DuplicateKey,
             at: self.place(key.mark),
-            message: format!(
-                "`{name}` is written twice: line {} says {}, line {} says {}; the last one counts",
-                first_key.mark.line,
-                sketch(first),
-                key.mark.line,
-                sketch(value),
-            ),
+            message,
         });
     }
 
     fn place(&self, mark: Mark) -> String {
         format!("{}:{}:{}", self.file, mark.line, mark.column)
     }
+}
+
+fn is_word(node: &Node, word: &str) -> bool {
+    matches!(&node.kind, NodeKind::Scalar { text, .. } if text == word)
 }
 
 fn is_merge(key: &Node) -> bool {

@@ -65,6 +65,17 @@ fn the_last_of_two_keys_counts_and_both_are_told() {
 }
 
 #[test]
+fn the_values_of_a_secret_are_not_told() {
+    let text = "items:\n- kind: Secret\n  data: {a: b25l, a: dHdv}\n- kind: X\n  data: {a: b25l, a: dHdv}\n";
+    let findings = Manifest::read("x.yaml", text).unwrap().findings;
+    assert_eq!(
+        findings[0].message,
+        "`a` is written twice, on lines 3 and 3; the last one counts"
+    );
+    assert!(findings[1].message.contains("b25l"));
+}
+
+#[test]
 fn tells_of_words_that_are_booleans() {
     let manifest = Manifest::read("x.yaml", "on: yes\nq: 'no'\nt: true").unwrap();
     assert_eq!(
@@ -263,6 +274,7 @@ fn json() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::from),
         (-1_000_000i32..1_000_000).prop_map(|n| Value::from(f64::from(n) / 64.0 + 0.001)),
         "\\PC{0,12}".prop_map(Value::from),
+        "[ab '\"\u{7f}\u{85}\u{2028}\u{2029}\u{feff}\u{1}]{0,6}".prop_map(Value::from),
         "[ \t\n\r:#\\-'\"a0|>&*!%@`{}\\[\\],?~]{0,8}".prop_map(Value::from),
         "(yes|no|on|off|y|n|Yes|NULL|~|0644|0x1f|1_000|1e3|\\.5|1\\.|08|2001-01-01|<<|=|0o7|\\.inf|\\.nan|--|---|\\.\\.\\.|-0|\\+1)"
             .prop_map(Value::from),

@@ -712,3 +712,62 @@ fn outcome(
         outcome.details(details)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_examples_plan() {
+        let target = crate::target::live::LiveTarget::new();
+        for example in Apply::new(&Clusters::new(&target)).spec().examples {
+            crate::testing::plan(&format!("let cluster = kubeconfig();\n{}", example.script));
+        }
+        crate::testing::plan_examples("kubeconfig");
+    }
+
+    #[test]
+    fn a_step_says_what_it_will_apply() {
+        let say = |args: Value| {
+            let target = crate::target::live::LiveTarget::new();
+            Apply::new(&Clusters::new(&target)).describe(&args)
+        };
+        assert_eq!(
+            say(json!({"what": ["manifests/a.yaml", "manifests/b.yaml"]})),
+            "apply manifests/a.yaml manifests/b.yaml"
+        );
+        assert_eq!(
+            say(json!({"what": "kind: A\nmetadata: {name: x}\n", "namespace": "demo", "prune": "p"})),
+            "apply A x in demo, prune p"
+        );
+        let many: Value = (0..5)
+            .map(|i| json!({"kind": "A", "metadata": {"name": format!("x{i}")}}))
+            .collect();
+        assert_eq!(
+            say(json!({"what": many, "force": true})),
+            "apply A x0, A x1, A x2 and 2 more, take over fields"
+        );
+        assert_eq!(say(json!({"what": "${download.body}"})), "apply ${download.body}");
+    }
+
+    #[test]
+    fn several_errors_become_one() {
+        let error = |n: u32| {
+            StepError::new("x", format!("error {n}"))
+                .at(format!("f:{n}"))
+                .help("do it")
+        };
+        let one = all((1..=12).map(error).collect());
+        let Some(one) = one else {
+            return assert!(one.is_some());
+        };
+        assert!(
+            one.message.starts_with("error 1\nand f:2: error 2\n"),
+            "{}",
+            one.message
+        );
+        assert!(one.message.ends_with("error 10\nand 2 more"), "{}", one.message);
+        assert_eq!(one.at.as_deref(), Some("f:1"));
+    }
+}

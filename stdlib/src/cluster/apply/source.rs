@@ -1,6 +1,7 @@
 //! What is to be applied: files, folders, text, values, a download's body.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use psprun_engine::plan::Files;
 use psprun_engine::{Context, StepError};
@@ -25,9 +26,11 @@ pub(super) async fn read(what: &Value, context: &Context, host: &dyn Host) -> Re
     };
     for item in items {
         match item {
-            Value::String(text) if text.contains('\n') => manifest.append(Manifest::read("inline", text)?),
+            Value::String(text) if text.contains('\n') => {
+                manifest.append(parse("inline", text.as_bytes().into()).await?)
+            }
             Value::String(name) if name.starts_with('/') => manifest.append(from_host(name, host).await?),
-            Value::String(name) => manifest.append(from_playbook(name, context.files())?),
+            Value::String(name) => manifest.append(from_playbook(name, context.files()).await?),
             Value::Object(map) if !map.contains_key("kind") => {
                 manifest.append(from_download(item, host).await?);
             }
@@ -57,9 +60,22 @@ pub(super) async fn read(what: &Value, context: &Context, host: &dyn Host) -> Re
     Ok(manifest)
 }
 
-fn from_playbook(name: &str, files: &Files) -> Result<Manifest, StepError> {
+/// A large manifest takes milliseconds, which a thread that serves others must not.
+async fn parse(name: &str, bytes: Arc<[u8]>) -> Result<Manifest, StepError> {
+    let name = name.to_owned();
+    let read = tokio::task::spawn_blocking(move || Manifest::read_bytes(&name, &bytes)).await;
+    match read {
+        Ok(read) => Ok(read?),
+        Err(error) => Err(StepError::new(
+            "psprun::manifest::unreadable",
+            format!("the manifest cannot be read: {error}"),
+        )),
+    }
+}
+
+async fn from_playbook(name: &str, files: &Files) -> Result<Manifest, StepError> {
     if let Some(file) = files.get(name) {
-        return Ok(Manifest::read_bytes(name, &file.bytes)?);
+        return parse(name, file.bytes.clone()).await;
     }
     let inside = files.folder(name);
     if inside.is_empty() {
@@ -75,7 +91,7 @@ fn from_playbook(name: &str, files: &Files) -> Result<Manifest, StepError> {
         if ENDINGS.iter().any(|ending| path.ends_with(ending))
             && let Some(file) = files.get(path)
         {
-            manifest.append(Manifest::read_bytes(path, &file.bytes)?);
+            manifest.append(parse(path, file.bytes.clone()).await?);
             any = true;
         }
     }
@@ -99,7 +115,7 @@ async fn from_host(name: &str, host: &dyn Host) -> Result<Manifest, StepError> {
                 format!("there is no file `{name}`"),
             ));
         };
-        return Ok(Manifest::read_bytes(name, &bytes)?);
+        return parse(name, bytes.into()).await;
     }
     let mut manifest = Manifest::default();
     let mut any = false;
@@ -107,7 +123,7 @@ async fn from_host(name: &str, host: &dyn Host) -> Result<Manifest, StepError> {
         if ENDINGS.iter().any(|ending| entry.ends_with(ending)) {
             let path = path.join(&entry);
             let bytes = host.read(&path).await?.unwrap_or_default();
-            manifest.append(Manifest::read_bytes(&path.display().to_string(), &bytes)?);
+            manifest.append(parse(&path.display().to_string(), bytes.into()).await?);
             any = true;
         }
     }
@@ -129,7 +145,7 @@ fn no_manifests(folder: &str) -> StepError {
 async fn from_download(output: &Value, host: &dyn Host) -> Result<Manifest, StepError> {
     let url = output["url"].as_str();
     if let Some(body) = output["body"].as_str().filter(|body| !body.trim().is_empty()) {
-        return Ok(Manifest::read(url.unwrap_or("the download"), body)?);
+        return parse(url.unwrap_or("the download"), body.as_bytes().into()).await;
     }
     if let Some(path) = output["path"].as_str().or(output["file"].as_str()) {
         return from_host(path, host).await;
@@ -182,11 +198,14 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn reads_files_and_folders_of_the_playbook() {
-        assert_eq!(kinds(&from_playbook("m", &files()).unwrap()), ["A", "B"]);
-        assert_eq!(kinds(&from_playbook("one.json", &files()).unwrap()), ["One"]);
-        let error = from_playbook("nope.yaml", &files()).unwrap_err();
+    #[tokio::test]
+    async fn reads_files_and_folders_of_the_playbook() {
+        assert_eq!(kinds(&from_playbook("m", &files()).await.unwrap()), ["A", "B"]);
+        assert_eq!(
+            kinds(&from_playbook("one.json", &files()).await.unwrap()),
+            ["One"]
+        );
+        let error = from_playbook("nope.yaml", &files()).await.unwrap_err();
         assert_eq!(error.message, "there is no file or folder `nope.yaml`");
     }
 

@@ -154,7 +154,10 @@ impl Validator {
                 answer.map_err(|error| explain(DOING, &error))
             })
             .await?;
-        let schemas = Arc::new(Schemas::parse(&text)?);
+        let parsed = tokio::task::spawn_blocking(move || Schemas::parse(&text)).await;
+        let schemas = Arc::new(parsed.map_err(|error| {
+            StepError::new("psprun::cluster::bad_answer", format!("cannot {DOING}: {error}"))
+        })??);
         known.insert(cluster.clone(), (version.git_version.clone(), schemas.clone()));
         Ok(schemas)
     }
