@@ -403,7 +403,7 @@ pub(crate) struct Erased<B> {
 }
 
 impl<B: Builtin> Erased<B> {
-    pub(crate) fn new(builtin: B) -> Arc<dyn AnyBuiltin> {
+    pub(crate) fn erase(builtin: B) -> Arc<dyn AnyBuiltin> {
         let spec = builtin.spec();
         Arc::new(Self {
             builtin,

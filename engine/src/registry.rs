@@ -49,7 +49,7 @@ impl Registry {
 
     /// Adds a builtin; a later one of the same name takes the place of the former.
     pub fn add(&mut self, builtin: impl Builtin) -> &mut Self {
-        let erased = Erased::new(builtin);
+        let erased = Erased::erase(builtin);
         self.builtins.insert(erased.spec().name, erased);
         self
     }

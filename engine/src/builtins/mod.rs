@@ -24,9 +24,9 @@ pub(crate) struct Call {
 
 static OWN: LazyLock<[Arc<dyn AnyBuiltin>; 3]> = LazyLock::new(|| {
     [
-        Erased::new(check::Check),
-        Erased::new(map::Map),
-        Erased::new(for_each::ForEach),
+        Erased::erase(check::Check),
+        Erased::erase(map::Map),
+        Erased::erase(for_each::ForEach),
     ]
 });
 

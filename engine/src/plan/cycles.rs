@@ -76,8 +76,8 @@ fn shortest_cycle(plan: &Plan, group: &[StepId]) -> Vec<StepId> {
                 way.reverse();
                 return way;
             }
-            if !from.contains_key(&neighbour) {
-                from.insert(neighbour, id);
+            if let std::collections::btree_map::Entry::Vacant(place) = from.entry(neighbour) {
+                place.insert(id);
                 queue.push_back(neighbour);
             }
         }

@@ -688,7 +688,7 @@ impl<'r> Dispatcher<'r> {
             State::Skipped => self.counts.skipped += 1,
             _ => self.counts.cancelled += 1,
         }
-        let took_ms = self.nodes[node].started.map_or(0, |started| millis(started));
+        let took_ms = self.nodes[node].started.map_or(0, millis);
         let event = EventKind::StepFinished {
             step: self.name(node),
             state,

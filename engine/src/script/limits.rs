@@ -52,7 +52,7 @@ pub(crate) fn set(engine: &mut Engine) {
             return None;
         }
         let allowed = (COST + COST_OF_OPERATION * u32::try_from(operations).unwrap_or(u32::MAX)) * SLOWNESS;
-        (work_time() > START.get() + allowed).then(|| rhai::Dynamic::UNIT)
+        (work_time() > START.get() + allowed).then_some(rhai::Dynamic::UNIT)
     });
 }
 

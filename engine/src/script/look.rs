@@ -171,11 +171,10 @@ fn template(engine: &Engine) -> Option<FnCallExpr> {
     let ast = engine.compile_expression(format!("{GUARD}(0)")).ok()?;
     let mut found = None;
     ast.walk(&mut |nodes| {
-        match nodes.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
-                found = Some((**call).clone());
-            }
-            _ => {}
+        if let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) =
+            nodes.last()
+        {
+            found = Some((**call).clone());
         }
         true
     });

@@ -23,6 +23,9 @@ pub(crate) struct Module {
     pub(crate) script: String,
 }
 
+/// What a path leads to: the name to put in its place, and the files by the name under which steps know them.
+type Found = (String, Vec<(String, Vec<u8>)>);
+
 /// Where a script's relative paths start: a folder on disk or in the library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Base {
@@ -122,11 +125,7 @@ impl Sources {
 
     /// Reads a file or all manifests of a folder, for a path that the script `from` names. The files come with the name
     /// under which steps know them; the first value is the name to put in the path's place.
-    pub(crate) fn files(
-        &self,
-        from: &str,
-        path: &str,
-    ) -> Result<(String, Vec<(String, Vec<u8>)>), Diagnostic> {
+    pub(crate) fn files(&self, from: &str, path: &str) -> Result<Found, Diagnostic> {
         let clean = self.inside(path)?;
         let mut tried = Vec::new();
         for base in self.bases(from) {
