@@ -6,6 +6,7 @@ use std::path::Path;
 use psprun_engine::StepError;
 use rustix::io::Errno;
 
+use super::supervise::folders;
 use crate::target::Command;
 
 /// Tells apart the many things that the system calls `No such file or directory` and `Permission denied`.
@@ -33,18 +34,11 @@ pub(super) fn start_error(command: &Command, error: &std::io::Error) -> StepErro
             format!("{program} is there, but what is to interpret or load it is not"),
         )
         .help("look at its first line (`#!…`); for a binary, it may be built for another libc or another architecture"),
-        ErrorKind::NotFound => {
-            let place = if is_path {
-                "there is no such file"
-            } else {
-                "it is in no folder of PATH"
-            };
-            StepError::new(
-                "psprun::host::missing_program",
-                format!("cannot run `{program}`: {place}"),
-            )
-            .help(where_from(program))
+        // The system also says so when it may not look into one of PATH's folders.
+        ErrorKind::NotFound | ErrorKind::PermissionDenied if !is_path && !is_in_path(program, command) => {
+            missing(program, is_path)
         }
+        ErrorKind::NotFound => missing(program, is_path),
         ErrorKind::PermissionDenied => StepError::new(
             "psprun::host::not_executable",
             format!("cannot run `{program}`: permission denied"),
@@ -89,6 +83,24 @@ pub(super) fn start_error(command: &Command, error: &std::io::Error) -> StepErro
             }
         }
     }
+}
+
+fn missing(program: &str, is_path: bool) -> StepError {
+    let place = if is_path {
+        "there is no such file"
+    } else {
+        "it is in no folder of PATH"
+    };
+    StepError::new(
+        "psprun::host::missing_program",
+        format!("cannot run `{program}`: {place}"),
+    )
+    .help(where_from(program))
+}
+
+/// Whether a folder of PATH has a file of this name, be it executable or not.
+fn is_in_path(program: &str, command: &Command) -> bool {
+    folders(command).any(|folder| folder.join(program).exists())
 }
 
 /// Where a missing program comes from.

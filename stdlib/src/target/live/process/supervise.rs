@@ -95,18 +95,20 @@ fn find_program(name: &str, command: &Command) -> Option<PathBuf> {
     if name.contains('/') || name.is_empty() {
         return None;
     }
-    let folders = match command.env.get("PATH") {
-        Some(path) => path.into(),
-        None => std::env::var_os("PATH")?,
+    folders(command).map(|folder| folder.join(name)).find(|path| {
+        path.metadata()
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    })
+}
+
+/// The folders of PATH, as the command has it; a relative one would count from the command's own folder.
+pub(super) fn folders(command: &Command) -> impl Iterator<Item = PathBuf> {
+    let path = match command.env.get("PATH") {
+        Some(path) => Some(path.into()),
+        None => std::env::var_os("PATH"),
     };
-    std::env::split_paths(&folders)
-        // A relative one would count from the command's folder.
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|path| {
-            path.metadata()
-                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        })
+    let folders: Vec<PathBuf> = std::env::split_paths(&path.unwrap_or_default()).collect();
+    folders.into_iter().filter(|folder| folder.is_absolute())
 }
 
 /// Feeds and reads the command until it has closed its output, or ended.
