@@ -1,4 +1,4 @@
-//! The three ports through which builtins act: [`Host`], [`Cluster`] (a [`kube::Client`]) and [`Http`].
+//! The three ports through which builtins act: [`Host`], `Cluster` (a [`kube::Client`]) and [`Http`].
 //!
 //! A [`Target`] is one set of them: [`live`] is a real machine and cluster; a rehearsal brings its own. A builtin does
 //! not know which one it has.
