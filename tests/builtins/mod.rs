@@ -3,6 +3,7 @@
 
 mod applying;
 mod bench;
+mod conditions;
 mod connecting;
 mod objects;
 mod refusals;

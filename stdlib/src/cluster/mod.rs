@@ -61,3 +61,31 @@ pub(crate) fn register(registry: &mut Registry, target: &Arc<dyn Target>) {
         .add(wait_for::WaitFor { clusters: clusters() })
         .add(wait_ready::WaitReady { clusters: clusters() });
 }
+
+#[cfg(test)]
+mod tests {
+    use psprun_engine::{Receiver, Registry};
+
+    use crate::target::live::LiveTarget;
+
+    #[test]
+    fn examples_plan() {
+        let mut registry = Registry::new();
+        super::register(&mut registry, &LiveTarget::new());
+        for doc in registry.builtins() {
+            let name = doc.spec.name;
+            // Its examples name files, which are not here.
+            if name == "apply" {
+                continue;
+            }
+            assert!(doc.spec.examples.len() >= 2, "{name} has too few examples");
+            let cluster = match doc.spec.receiver {
+                Receiver::Required("cluster") => "let cluster = kubeconfig(\"admin.conf\");\n",
+                _ => "",
+            };
+            for example in doc.spec.examples {
+                crate::testing::plan(&format!("{cluster}{}", example.script));
+            }
+        }
+    }
+}
