@@ -230,3 +230,178 @@ impl Watcher {
 fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 410)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use serde_json::json;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
+
+    use super::super::testing::kind;
+    use super::*;
+    use crate::target::live::LiveTarget;
+
+    /// What the server does at one request, in order.
+    enum Act {
+        /// Answers a list with these names at this version.
+        List(&'static [&'static str], u32),
+        /// Begins to answer a watch, sends these lines, and ends it.
+        Watch(Vec<Value>),
+        /// Answers with this status.
+        Refuse(u16),
+        /// Breaks the connection.
+        Break,
+    }
+
+    fn pod(name: &str, version: u32) -> Value {
+        json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": "n", "uid": name,
+            "resourceVersion": version.to_string() } })
+    }
+
+    fn event(kind: &str, name: &str, version: u32) -> Value {
+        json!({ "type": kind, "object": pod(name, version) })
+    }
+
+    fn bookmark(version: u32) -> Value {
+        json!({ "type": "BOOKMARK", "object": { "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "resourceVersion": version.to_string() } } })
+    }
+
+    fn too_old() -> Value {
+        json!({ "type": "ERROR", "object": { "kind": "Status", "code": 410, "reason": "Expired", "message": "too old" } })
+    }
+
+    /// Plays the acts; gives the queries that it was asked, and the watch's changes until it ends or waits for long.
+    async fn play(acts: Vec<Act>) -> (Vec<String>, Vec<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let config = kube::Config::new(url.parse().unwrap());
+        let client = kube::Client::try_from(config).unwrap();
+        let server = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            for act in acts {
+                let (stream, _) = listener.accept().await.unwrap();
+                let mut stream = BufReader::new(stream);
+                let mut line = String::new();
+                stream.read_line(&mut line).await.unwrap();
+                asked.push(line.split(' ').nth(1).unwrap_or_default().to_owned());
+                while line.trim() != "" {
+                    line.clear();
+                    stream.read_line(&mut line).await.unwrap();
+                }
+                let (status, body) = match act {
+                    Act::Break => continue,
+                    Act::List(names, version) => {
+                        let items: Vec<Value> = names.iter().map(|name| pod(name, version)).collect();
+                        let list = json!({ "kind": "PodList", "metadata": { "resourceVersion": version.to_string() }, "items": items });
+                        (200, list.to_string())
+                    }
+                    Act::Watch(events) => (200, events.iter().map(|event| format!("{event}\n")).collect()),
+                    Act::Refuse(code) => {
+                        let status =
+                            json!({ "kind": "Status", "status": "Failure", "code": code, "message": "no" });
+                        (code, status.to_string())
+                    }
+                };
+                let head = format!(
+                    "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+                );
+                stream
+                    .write_all(format!("{head}{body}").as_bytes())
+                    .await
+                    .unwrap();
+                stream.shutdown().await.unwrap();
+            }
+            asked
+        });
+        let target = LiveTarget::new();
+        let scope = Scope::all(kind("", "v1", "Pod", true), Some("n".to_owned()));
+        let mut changes = watch(&client, &target, scope);
+        let mut seen = Vec::new();
+        loop {
+            let next = tokio::select! {
+                next = changes.next() => next,
+                () = tokio::time::sleep(Duration::from_secs(1)), if server.is_finished() => break,
+            };
+            let names = |objects: &[Value]| objects.iter().map(object::name).collect::<Vec<_>>().join(" ");
+            match next {
+                Some(Ok(Change::Listed(objects))) => seen.push(format!("all: {}", names(&objects))),
+                Some(Ok(Change::Applied(object))) => seen.push(format!("+{}", object::name(&object))),
+                Some(Ok(Change::Deleted(object))) => seen.push(format!("-{}", object::name(&object))),
+                Some(Ok(Change::Away(_))) if server.is_finished() => break,
+                Some(Ok(Change::Away(_))) => seen.push("away".to_owned()),
+                Some(Err(error)) => {
+                    seen.push(error.code.to_owned());
+                    break;
+                }
+                None => break,
+            }
+        }
+        drop(changes);
+        (server.await.unwrap(), seen)
+    }
+
+    fn version(query: &str) -> &str {
+        query
+            .rsplit_once("resourceVersion=")
+            .map_or("", |(_, version)| version)
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_ends_goes_on_where_it_was() {
+        let (asked, seen) = play(vec![
+            Act::List(&["a"], 5),
+            Act::Watch(vec![event("ADDED", "b", 6), event("DELETED", "a", 7)]),
+            Act::Watch(vec![bookmark(9)]),
+            Act::Break,
+            Act::Watch(vec![event("MODIFIED", "b", 10)]),
+        ])
+        .await;
+        assert_eq!(seen, ["all: a", "+b", "-a", "away", "+b"]);
+        let versions: Vec<&str> = asked.iter().map(|query| version(query)).collect();
+        assert_eq!(versions, ["", "5", "7", "9", "9"]);
+        assert!(asked[1].contains("watch=true") && asked[1].contains("allowWatchBookmarks=true"));
+    }
+
+    #[tokio::test]
+    async fn after_a_gap_all_is_listed_anew() {
+        let (asked, seen) = play(vec![
+            Act::List(&["a"], 5),
+            Act::Watch(vec![event("ADDED", "b", 6), too_old()]),
+            Act::List(&["b"], 90),
+            Act::Refuse(410),
+            Act::List(&["b", "c"], 95),
+            Act::Watch(vec![event("ADDED", "d", 96)]),
+        ])
+        .await;
+        assert_eq!(seen, ["all: a", "+b", "all: b", "all: b c", "+d"]);
+        assert_eq!(version(&asked[5]), "95");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_away_is_waited_for() {
+        let (_, seen) = play(vec![
+            Act::Break,
+            Act::Refuse(500),
+            Act::List(&[], 5),
+            // It starts anew, and does not know its roles yet.
+            Act::Refuse(403),
+            Act::Watch(vec![event("ADDED", "a", 6)]),
+        ])
+        .await;
+        assert_eq!(seen, ["away", "away", "all: ", "away", "+a"]);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_heal_is_an_error() {
+        for (code, expected) in [
+            (403, "psprun::cluster::forbidden"),
+            (404, "psprun::cluster::not_found"),
+        ] {
+            let (_, seen) = play(vec![Act::Refuse(code)]).await;
+            assert_eq!(seen, [expected]);
+        }
+    }
+}
