@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::node::Node;
 
-/// Without the policies the run ends with the denial as the cause, before any wait has timed out.
+/// Without the policies the pod network is refused: the wait for it ends with the denial as the cause, long before its time
+/// is up.
 #[test]
 #[ignore = "needs the real cluster: tests/run"]
 fn without_the_policies() {

@@ -104,7 +104,10 @@ let with_apparmor = node.apparmor;"#,
         if args["fix"] == Value::Bool(true) {
             text += " and repair what is safe";
         }
-        if let Some(ignored) = args.get("ignore").filter(|ignored| **ignored != serde_json::json!([])) {
+        if let Some(ignored) = args
+            .get("ignore")
+            .filter(|ignored| **ignored != serde_json::json!([]))
+        {
             text += &format!(", ignoring {}", psprun_engine::builtin::show_short(ignored));
         }
         text

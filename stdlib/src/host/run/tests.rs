@@ -114,7 +114,7 @@ async fn a_timeout_is_said_and_kept() {
         .await
         .unwrap_err();
     assert_eq!(error.message, "`sleep 36.4159` did not end within 100ms");
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(25));
     let wrong = Run(LiveTarget::new())
         .check(&json!({"timeout": "soon"}))
         .unwrap_err();

@@ -75,8 +75,8 @@ async fn lines_come_while_the_command_runs() {
             first.lock().unwrap().get_or_insert(started.elapsed());
         }
     });
-    run(sh("echo one; sleep 0.5"), sink, Cancel::new()).await.unwrap();
-    assert!(first.lock().unwrap().unwrap() < Duration::from_millis(300));
+    run(sh("echo one; sleep 3"), sink, Cancel::new()).await.unwrap();
+    assert!(first.lock().unwrap().unwrap() < Duration::from_millis(2500));
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_timeout_ends_the_whole_group() {
         "{}",
         error.message
     );
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(alive("32.4159"), Vec::<String>::new());
 }
 
