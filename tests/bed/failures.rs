@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::node::Node;
 
-/// Without the policies the pod network is refused: the wait for it ends with the denial as the cause, long before its time
-/// is up.
+/// Without the policies no pod of kube-system starts: the wait for them ends with the denial as the cause, long before its
+/// time is up. (With flannel's manifest there would be a policy: its own.)
 #[test]
 #[ignore = "needs the real cluster: tests/run"]
 fn without_the_policies() {
